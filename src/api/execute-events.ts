@@ -15,6 +15,7 @@ import {
   StartPath,
   type ExecuteEvent,
 } from '../../clients/typescript/src/gen/berth/v1/sandbox_service.js';
+import type { ServedBy as Served } from '../domain/pool/lease.js';
 import type { MissReason } from '../domain/pool/stats.js';
 import type {
   CancelCause as Cancelled,
@@ -35,6 +36,19 @@ export const MISS_REASONS: Record<MissReason, PoolMissReason> = {
   resetting: PoolMissReason.RESETTING,
   at_maximum: PoolMissReason.AT_MAXIMUM,
   other_tenant: PoolMissReason.OTHER_TENANT,
+  create_failed: PoolMissReason.CREATE_FAILED,
+  engine_unavailable: PoolMissReason.ENGINE_UNAVAILABLE,
+  own_container: PoolMissReason.OWN_CONTAINER,
+  host_budget: PoolMissReason.HOST_BUDGET,
+  draining: PoolMissReason.DRAINING,
+  unhealthy: PoolMissReason.UNHEALTHY,
+  disabled: PoolMissReason.DISABLED,
+};
+
+const SERVED_BY: Record<Served, ServedBy> = {
+  pool: ServedBy.POOL,
+  one_shot: ServedBy.ONE_SHOT,
+  local: ServedBy.LOCAL,
 };
 
 export const ISOLATIONS: Record<Isolation, IsolationEnum> = {
@@ -74,6 +88,7 @@ const CANCEL_CAUSES: Record<Cancelled, CancelCause> = {
   requested: CancelCause.REQUESTED,
   disconnected: CancelCause.DISCONNECTED,
   shutdown: CancelCause.SHUTDOWN,
+  sandbox_deleted: CancelCause.SANDBOX_DELETED,
 };
 
 const LOST_CAUSES: Record<Lost, LostCause> = {
@@ -113,16 +128,16 @@ function toStarted(body: StartedBody, execution: Execution, replayed: boolean): 
   return {
     executionId: execution.id,
     sandboxId: body.sandboxId,
-    servedBy: ServedBy.POOL,
+    servedBy: SERVED_BY[body.servedBy],
     engine: body.engine,
     poolOutcome: body.poolHit ? PoolOutcome.HIT : PoolOutcome.MISS,
     missReason: body.missReason === undefined ? PoolMissReason.UNSPECIFIED : MISS_REASONS[body.missReason],
-    servedReason: '',
+    servedReason: body.servedReason,
     acquireMs: body.acquireMs,
     startPath: START_PATHS[body.startPath],
     startReason: body.startPathReason,
     poolId: body.poolId,
-    isolation: ISOLATIONS[execution.request.isolation],
+    isolation: ISOLATIONS[body.isolation],
     image: body.image,
     language: execution.request.language,
     languageVersion: body.languageVersion,

@@ -117,6 +117,13 @@ export function toExecutionRequest(
     limits,
     isolation: toIsolation(message.isolation),
     acquireTimeoutMs: message.acquireTimeoutMs,
+    poolId: message.poolId,
+    poolPreset: message.poolPreset,
+    ownContainer: message.ownContainer,
+    degrade: {
+      forbidOneShot: message.degrade?.forbidOneShot ?? false,
+      forbidLocal: message.degrade?.forbidLocal ?? false,
+    },
   };
 }
 

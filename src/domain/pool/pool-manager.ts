@@ -6,7 +6,8 @@ import type { ExecutionRequest } from '../sandbox/execution.js';
 import type { Languages } from '../sandbox/languages.js';
 import type { SandboxFactory } from '../sandbox/sandbox.js';
 import { specKey, type SandboxLimits, type SandboxSpec } from '../sandbox/spec.js';
-import { SandboxPool, type Lease, type PoolOptions } from './pool.js';
+import type { AcquireOptions, Lease } from './lease.js';
+import { SandboxPool, type PoolOptions } from './pool.js';
 import type { PoolSizes } from './sizes.js';
 
 export interface PoolManagerOptions {
@@ -32,7 +33,17 @@ const MEMORY_STEP_BYTES = 1024 * 1024;
 /** What `acquire` reads of an execution request. */
 export type PoolRequest = Pick<
   ExecutionRequest,
-  'tenant' | 'language' | 'version' | 'image' | 'code' | 'limits' | 'isolation' | 'acquireTimeoutMs'
+  | 'tenant'
+  | 'language'
+  | 'version'
+  | 'image'
+  | 'limits'
+  | 'isolation'
+  | 'acquireTimeoutMs'
+  | 'poolId'
+  | 'poolPreset'
+  | 'ownContainer'
+  | 'degrade'
 >;
 
 /**
@@ -131,12 +142,12 @@ export class PoolManager {
   }
 
   /** A sandbox for a request. @throws as `SandboxPool.acquire` and `SandboxEngine.resolveImage` */
-  async acquire(request: PoolRequest, signal: AbortSignal): Promise<Lease> {
+  async acquire(request: PoolRequest, { signal }: AcquireOptions): Promise<Lease> {
     const startedAt = performance.now();
     const spec = await this.specOf(request, signal);
     const { pool, made } = this.#poolOf(spec, undefined);
     const lease = await pool.acquire(request.tenant, {
-      signal,
+      ...(signal !== undefined && { signal }),
       ...(request.acquireTimeoutMs > 0 && { timeoutMs: request.acquireTimeoutMs }),
       ...(made && { missReason: 'new_pool' as const }),
     });

@@ -3,21 +3,11 @@ import { BerthError, messageOf } from '../errors.js';
 import type { AnySandbox, SandboxFactory } from '../sandbox/sandbox.js';
 import type { SandboxSpec } from '../sandbox/spec.js';
 import { CreationBackoff } from './creation-backoff.js';
+import type { Lease } from './lease.js';
 import type { ReadySlot, Slot } from './slot.js';
 import { PoolCounters, type MissReason } from './stats.js';
 import { sizesProblem, type PoolSizes } from './sizes.js';
 import { WarmWaiters } from './warm-waiters.js';
-
-/** The right of one execution to one sandbox. `release` once, whatever happened. */
-export interface Lease {
-  readonly sandbox: AnySandbox;
-  readonly poolId: string;
-  readonly hit: boolean;
-  readonly missReason: MissReason | undefined;
-  /** Time from the request to the lease. Milliseconds. */
-  readonly waitMs: number;
-  release(): void;
-}
 
 interface Waiter {
   tenant: string;
@@ -287,6 +277,9 @@ export class SandboxPool {
     return {
       sandbox,
       poolId: this.id,
+      servedBy: 'pool',
+      servedReason: '',
+      onRevoked: undefined,
       hit: miss === undefined,
       missReason: miss,
       waitMs,

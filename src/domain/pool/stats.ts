@@ -11,7 +11,21 @@ export type MissReason =
   /** The pool was at its maximum; the request waited for a sandbox to come back. */
   | 'at_maximum'
   /** The only idle sandboxes were kept for other tenants; one was replaced. */
-  | 'other_tenant';
+  | 'other_tenant'
+  /** The pool could not create a sandbox. */
+  | 'create_failed'
+  /** The container engine did not answer. */
+  | 'engine_unavailable'
+  /** The request insisted on a container of its own. */
+  | 'own_container'
+  /** What Berth may promise on this host is used up; the request waited. */
+  | 'host_budget'
+  /** The pool is being drained. */
+  | 'draining'
+  /** The sandbox that was free turned out dead or unhealthy. */
+  | 'unhealthy'
+  /** Pools are switched off. */
+  | 'disabled';
 
 const KEPT_SAMPLES = 1_000;
 
@@ -56,6 +70,13 @@ export class PoolCounters {
     resetting: 0,
     at_maximum: 0,
     other_tenant: 0,
+    create_failed: 0,
+    engine_unavailable: 0,
+    own_container: 0,
+    host_budget: 0,
+    draining: 0,
+    unhealthy: 0,
+    disabled: 0,
   };
   idleReclaimed = 0;
   lost = 0;

@@ -1,4 +1,5 @@
 import type { Isolation } from './spec.js';
+import type { ServedBy } from '../pool/lease.js';
 import type { MissReason } from '../pool/stats.js';
 
 /** A file that is written into the work directory before the code starts. */
@@ -48,6 +49,14 @@ export interface ExecutionRequest {
   isolation: Isolation;
   /** Milliseconds that the request may wait for a sandbox; 0: the configured time. */
   acquireTimeoutMs: number;
+  /** Pool to take the sandbox from; empty: the one of the spec that the other fields describe. */
+  poolId: string;
+  /** Preset of the pool if this request is the first of its spec; empty: the configured settings. */
+  poolPreset: string;
+  /** Only in a container made for it and removed after it. */
+  ownContainer: boolean;
+  /** Which lesser ways of running are ruled out. */
+  degrade: { forbidOneShot: boolean; forbidLocal: boolean };
 }
 
 export type EndReason =
@@ -76,8 +85,8 @@ export interface ExecutionUsage {
   oomKills: number;
 }
 
-/** Who ended an execution that was cancelled. */
-export type CancelCause = 'requested' | 'disconnected' | 'shutdown';
+/** Who ended an execution that was cancelled. `sandbox_deleted`: its sandbox was recycled or its pool drained. */
+export type CancelCause = 'requested' | 'disconnected' | 'shutdown' | 'sandbox_deleted';
 
 /** How a sandbox was lost under an execution. */
 export type LostCause = 'container_died' | 'engine_lost' | 'connection_lost';
@@ -102,6 +111,9 @@ export interface StartedBody {
   sandboxId: string;
   poolId: string;
   engine: string;
+  servedBy: ServedBy;
+  servedReason: string;
+  isolation: Isolation;
   poolHit: boolean;
   missReason: MissReason | undefined;
   acquireMs: number;

@@ -2,7 +2,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import { BerthError, messageOf } from '../errors.js';
 import { newId } from '../ids.js';
 import type { AnySandbox } from './sandbox.js';
-import type { Lease } from '../pool/pool.js';
+import type { Lease } from '../pool/lease.js';
 import type { PoolManager } from '../pool/pool-manager.js';
 import type {
   CancelCause,
@@ -39,6 +39,7 @@ const CANCEL_ERRORS: Record<InnerCancelCause, () => BerthError> = {
   requested: () => new BerthError('CANCELLED', 'the execution was cancelled while it waited for a sandbox'),
   disconnected: () =>
     new BerthError('CANCELLED', 'the caller went away while the execution waited for a sandbox'),
+  sandbox_deleted: () => new BerthError('CANCELLED', 'the sandbox of the execution was taken away'),
   unread: () => new BerthError('CANCELLED', 'the execution was cancelled'),
   shutdown: () =>
     new BerthError('SHUTTING_DOWN', 'berthd is stopping; send the request again when it is back', {
@@ -177,7 +178,8 @@ export class Executor {
     const { request } = execution;
     let lease: Lease | undefined;
     try {
-      lease = await this.options.pools.acquire(request, execution.signal);
+      lease = await this.options.pools.acquire(request, { signal: execution.signal });
+      lease.onRevoked = () => execution.cancel('sandbox_deleted');
       const { receipt } = lease.sandbox;
       execution.log.append(toEnded(await this.#runIn(lease, execution), execution.cancelCause, receipt));
     } catch (error) {
@@ -210,6 +212,9 @@ export class Executor {
         sandboxId: sandbox.id,
         poolId: lease.poolId,
         engine: sandbox.engineName,
+        servedBy: lease.servedBy,
+        servedReason: lease.servedReason,
+        isolation: sandbox.spec.isolation,
         poolHit: lease.hit,
         missReason: lease.missReason,
         acquireMs: lease.waitMs,

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { BerthError } from '../../../src/domain/errors.js';
-import { SandboxPool, type Lease, type PoolOptions } from '../../../src/domain/pool/pool.js';
+import type { Lease } from '../../../src/domain/pool/lease.js';
+import { SandboxPool, type PoolOptions } from '../../../src/domain/pool/pool.js';
 import { FakeFactory, SPEC, type FakeSandbox } from '../../support/fake-sandboxes.js';
 import { SilentLogger } from '../../support/silent-logger.js';
 

@@ -15,8 +15,7 @@ import {
   StartPath,
   type ExecuteEvent,
 } from '../../clients/typescript/src/gen/berth/v1/sandbox_service.js';
-import type { ServedBy as Served } from '../domain/pool/lease.js';
-import type { MissReason } from '../domain/pool/stats.js';
+import type { MissReason, ServedBy as Served } from '../domain/pool/outcome.js';
 import type {
   CancelCause as Cancelled,
   EndedBody,

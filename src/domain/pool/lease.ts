@@ -1,8 +1,5 @@
 import type { AnySandbox } from '../sandbox/sandbox.js';
-import type { MissReason } from './stats.js';
-
-/** What kind of place serves an execution: a pool's sandbox, a container made for it alone, or processes without an engine. */
-export type ServedBy = 'pool' | 'one_shot' | 'local';
+import type { MissReason, ServedBy } from './outcome.js';
 
 /** The right of one execution to one sandbox. `release` once, whatever happened. */
 export interface Lease {

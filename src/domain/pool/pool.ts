@@ -5,7 +5,8 @@ import type { SandboxSpec } from '../sandbox/spec.js';
 import { CreationBackoff } from './creation-backoff.js';
 import type { Lease } from './lease.js';
 import type { ReadySlot, Slot } from './slot.js';
-import { PoolCounters, type MissReason } from './stats.js';
+import type { MissReason } from './outcome.js';
+import { PoolCounters } from './stats.js';
 import { sizesProblem, type PoolSizes } from './sizes.js';
 import { WarmWaiters } from './warm-waiters.js';
 

@@ -1,6 +1,5 @@
 import type { Isolation } from './spec.js';
-import type { ServedBy } from '../pool/lease.js';
-import type { MissReason } from '../pool/stats.js';
+import type { MissReason, ServedBy } from '../pool/outcome.js';
 
 /** A file that is written into the work directory before the code starts. */
 export interface InputFile {

@@ -1,21 +1,24 @@
 // `npm test`: prepares what the tests need, runs every stage, checks that nothing is left behind, and ends with one
-// line, `N passed, N failed`. `npm test -- unit runner` runs only those stages.
+// line, `N passed, N failed`. `npm test -- unit runner` runs only those stages. `npm run test:full` is the same with
+// `--full`: what `npm test` runs a sample of, it runs whole.
 import { randomUUID } from 'node:crypto';
 import { ensureDependencies } from '../src/cli/setup/checkout.mjs';
 import { SetupError, requireHost } from '../src/cli/setup/host.mjs';
 import { say, seconds, step } from '../src/cli/setup/progress.mjs';
+import { FULL_VARIABLE, extent } from './run/extent.mjs';
 import { RUN_VARIABLE, differences, snapshot } from './run/leaks.mjs';
 import { preparer } from './run/preparation.mjs';
 import { STAGES } from './run/stages.mjs';
 
+const FULL_OPTION = '--full';
 const NOTHING_FAILED = { passed: 0, failed: 0, skipped: 0 };
 const ONE_FAILED = { passed: 0, failed: 1, skipped: 0 };
 
 /** A line of the summary. */
 const results = [];
 
-function record(name, counts, startedMs, why = '') {
-  results.push({ name, ...counts, took: seconds(performance.now() - startedMs), why });
+function record(name, counts, startedMs, why = '', sampled = '') {
+  results.push({ name, ...counts, took: seconds(performance.now() - startedMs), why, sampled });
 }
 
 function chosenStages(names) {
@@ -39,7 +42,7 @@ async function runStage(stage, prepare) {
   }
   say(`\n── ${stage.name}`);
   try {
-    record(stage.name, await stage.run(env), startedMs);
+    record(stage.name, await stage.run(env), startedMs, '', stage.sampled);
   } catch (error) {
     record(stage.name, ONE_FAILED, startedMs, messageOf(error));
   }
@@ -52,9 +55,10 @@ function messageOf(error) {
 
 function summarise() {
   say('\n── summary');
-  for (const { name, passed, failed, skipped, took, why } of results) {
+  for (const { name, passed, failed, skipped, took, why, sampled } of results) {
     const counts = [`${passed} passed`, `${failed} failed`, ...(skipped > 0 ? [`${skipped} SKIPPED`] : [])];
     say(`${failed > 0 ? '✗' : '✓'} ${name.padEnd(18)} ${counts.join(', ')} (${took})`);
+    if (sampled !== '') say(`    ${sampled}: ${extent()}`);
     if (why !== '') say(`    ${why.replaceAll('\n', '\n    ')}`);
   }
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
@@ -63,7 +67,9 @@ function summarise() {
 }
 
 async function main() {
-  const stages = chosenStages(process.argv.slice(2));
+  const names = process.argv.slice(2).filter((argument) => argument !== FULL_OPTION);
+  if (process.argv.includes(FULL_OPTION)) process.env[FULL_VARIABLE] = '1';
+  const stages = chosenStages(names);
   requireHost();
   await step('prepare dependencies', ensureDependencies);
   const prepare = preparer();

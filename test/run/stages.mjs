@@ -8,6 +8,7 @@ import { withTestDaemon } from './test-daemon.mjs';
  * @typedef {object} Stage
  * @property {string} name what `npm test -- NAME` selects
  * @property {Need[]} needs prepared before it, once for all stages; when that fails, so does the stage
+ * @property {string} [sampled] what `npm test` runs only a sample of in it, and `npm run test:full` the whole (extent.mjs)
  * @property {(env: Record<string, string>) => Promise<Counts>} run `env` tells tests where prepared things are
  */
 

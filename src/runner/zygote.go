@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -91,10 +92,7 @@ func (z *zygote) awaitWarm() error {
 
 // requestFork asks for a child that has the given descriptors; the child itself answers on its status pipe.
 func (z *zygote) requestFork(uid int, bell string, descriptors []int) error {
-	request := mustJSON(struct {
-		UID  int    `json:"uid"`
-		Bell string `json:"bell"`
-	}{uid, bell})
+	request := append(strconv.AppendInt(nil, int64(uid), 10), " "+bell...)
 	err := syscall.Sendmsg(z.socket, request, syscall.UnixRights(descriptors...), nil, syscall.MSG_NOSIGNAL|syscall.MSG_DONTWAIT)
 	if err != nil {
 		return fmt.Errorf("the %s launcher does not take requests: %w", z.language, err)

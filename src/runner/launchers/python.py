@@ -3,7 +3,7 @@
 
 The runner starts it with a SOCK_SEQPACKET socket as descriptor 3. It answers one message when it is warm,
     {"version": "3.11.2", "preloaded": [...], "warmMs": 61.2}   or   {"error": "..."},
-and then takes messages {"uid": N, "bell": "..."} with five descriptors: stdin, stdout, stderr, job, status. For each
+and then takes messages "UID BELL" with five descriptors: stdin, stdout, stderr, job, status. For each
 it forks a spare. A spare tells {"pid": N} on its status pipe, waits for its job on the job pipe,
     u32 big-endian header length | header JSON | code | files,
 and right before the program begins says {"path": "spare"} or {"path": "fresh", "reason": "..."}, or {"error": "..."}.
@@ -33,9 +33,11 @@ PRELOAD = (
 import _ctypes
 import _socket
 import atexit
+import errno
 import gc
 import json
 import os
+import random
 import resource
 import signal
 import threading
@@ -44,8 +46,15 @@ import types
 
 WORK_DIRECTORY = '/workspace'
 PR_SET_DUMPABLE = 4
-MADV_POPULATE_READ = 22
+PR_GET_TID_ADDRESS = 40
+CLONE_PARENT = 0x00008000
+CLONE_CHILD_CLEARTID = 0x00200000
+CLONE_CHILD_SETTID = 0x01000000
+# Numbers of the calls clone, set_robust_list, get_robust_list.
+CALL_NUMBERS = {'x86_64': (56, 273, 274), 'aarch64': (220, 99, 100)}
+ROBUST_LIST_HEAD_BYTES = 24
 MADV_POPULATE_WRITE = 23
+PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 
 # A variable with one of these beginnings is read when an interpreter starts, so only a new one can obey it.
 FRESH_PREFIXES = ('PYTHON', 'LD_', 'LC_', 'LANG', 'MALLOC_', 'GLIBC_TUNABLES')
@@ -53,6 +62,25 @@ FRESH_PREFIXES = ('PYTHON', 'LD_', 'LC_', 'LANG', 'MALLOC_', 'GLIBC_TUNABLES')
 
 class Word(_ctypes._SimpleCData):
     _type_ = 'L'
+
+
+class Byte(_ctypes._SimpleCData):
+    _type_ = 'B'
+
+
+class Long(_ctypes._SimpleCData):
+    _type_ = 'l'
+
+
+class Int(_ctypes._SimpleCData):
+    _type_ = 'i'
+
+
+class Call(_ctypes.CFuncPtr):
+    """A function that is called without giving up the interpreter's lock."""
+
+    _flags_ = 0x1 | 0x4 | 0x8  # FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, FUNCFLAG_USE_ERRNO
+    _restype_ = Long
 
 
 class LibC:
@@ -63,6 +91,7 @@ class LibC:
         self._prctl = _ctypes.dlsym(handle, 'prctl')
         self._fflush = _ctypes.dlsym(handle, 'fflush')
         self._madvise = _ctypes.dlsym(handle, 'madvise')
+        self._mprotect = _ctypes.dlsym(handle, 'mprotect')
         self._call = _ctypes.call_function
 
     def become_dumpable(self):
@@ -75,8 +104,87 @@ class LibC:
 
     def populate(self, pages):
         """Makes pages present. Before Linux 5.14 it does nothing: they come when they are used."""
-        for address, size, advice in pages:
-            self._call(self._madvise, (address, size, advice))
+        for address, size in pages:
+            self._call(self._madvise, (address, size, MADV_POPULATE_WRITE))
+
+    def inherit_file_pages(self):
+        """Has a fork copy the page table entries of mapped files, as it does for other memory.
+
+        It leaves them to be found by faults again, a hundred in a small program, unless one of the mapping's pages
+        was written to. So one byte of each is written, with the value that it has.
+        """
+        for start, end, rights in mappings():
+            if rights[:2] == 'r-' and rights[3] == 'p':
+                self._write_first_byte(start, end - start, PROT_READ | (PROT_EXEC if rights[2] == 'x' else 0))
+
+    def _write_first_byte(self, start, size, protection):
+        area = Word(start), Word(size)
+        if self._call(self._mprotect, (*area, protection | PROT_WRITE)) == 0:
+            byte = Byte.from_address(start)
+            byte.value = byte.value
+            self._call(self._mprotect, (*area, protection))
+
+
+class Forker:
+    """Forks with a single system call where it can.
+
+    os.fork() runs some thousand instructions of the interpreter in the child, for threads and locks that a zygote
+    does not have, and each page that they touch is copied: 180 pages. And it can only make children of its own, where
+    the runner needs one of its own to wait for: without CLONE_PARENT there must be a process in between.
+
+    What of os.fork() matters here is done: the kernel writes the new thread id to where the C library keeps it, the
+    list of robust locks is announced, and the random generator gets a seed of its own (by the caller).
+    """
+
+    def __init__(self):
+        handle = _ctypes.dlopen(None, 0)
+        self._syscall = Call(_ctypes.dlsym(handle, 'syscall'))
+        self._clone, self._set_robust_list, get_robust_list = CALL_NUMBERS.get(os.uname().machine, (0, 0, 0))
+        self.direct = bool(self._clone) and self._find(Call(_ctypes.dlsym(handle, 'prctl')), get_robust_list)
+
+    def _find(self, prctl, get_robust_list):
+        """Whether the C library keeps its thread id where glibc does; not so in others, nor told by gVisor."""
+        address, robust, size = Word(0), Word(0), Word(0)
+        if prctl(PR_GET_TID_ADDRESS, _ctypes.byref(address), 0, 0, 0) != 0 or not address.value:
+            return False
+        if Int.from_address(address.value).value != os.getpid():
+            return False
+        found = self._syscall(Long(get_robust_list), Long(0), _ctypes.byref(robust), _ctypes.byref(size))
+        if found != 0 or size.value != ROBUST_LIST_HEAD_BYTES:
+            return False
+        self._tid, self._robust = Word(address.value), Word(robust.value)
+        return True
+
+    def child(self):
+        """Like os.fork()."""
+        return self._call(0) if self.direct else os.fork()
+
+    def sibling(self):
+        """Makes a child of this process's parent. True in it."""
+        if self.direct:
+            try:
+                return self._call(CLONE_PARENT) == 0
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                self.direct = False
+        between = os.fork()
+        if between:
+            os.waitpid(between, 0)
+            return False
+        if os.fork():
+            os._exit(0)
+        return True
+
+    def _call(self, flags):
+        flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | signal.SIGCHLD
+        # The thread id's address is the fourth argument or the fifth, and the other one is not looked at.
+        pid = self._syscall(Long(self._clone), Long(flags), Long(0), Long(0), self._tid, self._tid)
+        if pid < 0:
+            raise OSError(_ctypes.get_errno() or errno.EAGAIN, 'clone failed')
+        if pid == 0:
+            self._syscall(Long(self._set_robust_list), self._robust, Long(ROBUST_LIST_HEAD_BYTES))
+        return pid
 
 
 def preload():
@@ -105,8 +213,10 @@ class Warm:
 
     def __init__(self):
         self.libc = LibC()
+        self.forker = Forker()
         self.shadowable = shadowable_modules()
         self.modules = frozenset(sys.modules)
+        self.last_module = next(reversed(sys.modules))
         self.pages = ()
 
 
@@ -116,12 +226,13 @@ def zygote():
     try:
         preload()
         warm = Warm()
+        warm.libc.inherit_file_pages()
         for _ in range(2):  # the second time finds what the first has loaded
             # What is frozen is not walked over by collections: its pages stay shared.
             gc.collect()
             gc.freeze()
             touched = rehearse(warm)
-        warm.pages = [(Word(address), Word(size), advice) for address, size, advice in touched]
+        warm.pages = [(Word(address), Word(size)) for address, size in touched]
         report = {
             'version': '.'.join(map(str, sys.version_info[:3])),
             'preloaded': sorted(warm.shadowable),
@@ -144,28 +255,24 @@ def serve(channel, warm):
         descriptors = [
             int.from_bytes(data[at : at + 4], sys.byteorder) for _, _, data in control for at in range(0, len(data), 4)
         ]
-        request = json.loads(message)
+        uid, bell = message.decode().split()
         try:
-            is_spare = fork_spare(request['uid'], descriptors)
+            is_spare = fork_spare(warm.forker, int(uid), descriptors)
         except OSError as error:
             is_spare = False
             channel.send(json.dumps({'error': str(error)}).encode())
         if is_spare:
             channel.detach()
-            return await_program(warm, request['bell'], *descriptors[3:])
+            return await_program(warm, bell, *descriptors[3:])
         for fd in descriptors:
             os.close(fd)
 
 
-def fork_spare(uid, descriptors):
-    """Forks twice, so that the spare becomes a child of the runner, which is process 1. False in the zygote."""
-    between = os.fork()
-    if between:
-        os.waitpid(between, 0)
+def fork_spare(forker, uid, descriptors):
+    """Makes a spare, which is a child of the runner. False in the zygote."""
+    if not forker.sibling():
         return False
     try:
-        if os.fork():
-            os._exit(0)
         become(uid, descriptors)
         return True
     except BaseException:
@@ -187,27 +294,21 @@ def become(uid, descriptors):
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     os.umask(0o022)
+    random.seed()
+    threading.main_thread()._set_native_id()
 
 
 # ---------------------------------------------------------------- rehearsal
 
 REHEARSAL = b"""
-import sys, json, math
-from collections import defaultdict
-class Shape:
-    def __init__(self, side): self.side = side
-    def area(self): return self.side ** 2
-def total(shapes): return sum(s.area() for s in shapes)
-counts = defaultdict(int)
-for word in 'a b a'.split(): counts[word] += 1
-try: {}['missing']
-except KeyError as error: text = f'{error!r} {math.sqrt(2):.3f}'
-print(total([Shape(n) for n in range(9)]), sorted(counts.items()), json.dumps({'k': [1, None, 2.5]}))
+import sys, json
+def total(numbers): return sum(n for n in numbers)
+print(total([1, 2.5]), f'{1.5:.1f}')
 """
 
 
 def rehearse(warm):
-    """Runs a program in a child to its end, and tells which memory that touched: [(address, size, advice)].
+    """Runs a program in a child to its end, and tells which memory that wrote to: [(address, size)].
 
     After a fork each page costs a fault when it is first used, and a program's start and end use some hundred.
     A spare that has them beforehand runs a small program in a fraction of the time.
@@ -221,58 +322,62 @@ def rehearse(warm):
     os.write(job_write, len(header).to_bytes(4, 'big') + header + REHEARSAL)
     os.close(job_write)
     status_read, status_write = os.pipe()
-    result_read, result_write = os.pipe()
-    before = writable_and_shared_areas()
-    pid = os.fork()
+    over_read, over_write = os.pipe()
+    go_read, go_write = os.pipe()
+    pid = warm.forker.child()
     if not pid:
+        os.close(go_write)
         null = os.open('/dev/null', os.O_RDWR)
         for fd in range(3):
             os.dup2(null, fd)
         program = await_program(warm, '', job_read, status_write)
         program.function()
         program.finish()
-        os.write(result_write, json.dumps(touched_pages(before)).encode())
+        os.write(over_write, b'1')
+        os.read(go_read, 1)  # until its pages are looked at
         os._exit(0)
-    for fd in (job_read, status_write, result_write):
+    for fd in (job_read, status_write, over_write, go_read):
         os.close(fd)
-    with open(result_read, 'rb') as result:
-        pages = json.loads(result.read() or b'[]')
-    os.close(status_read)
+    ended_well = os.read(over_read, 1)
+    pages = copied_pages(pid) if ended_well else []
+    for fd in (status_read, over_read, go_write):
+        os.close(fd)
     os.waitpid(pid, 0)
     os.unlink(os.path.join(WORK_DIRECTORY, 'main.py'))
     return pages
 
 
-def writable_and_shared_areas():
-    """[(start, end)] of the memory that a child takes over."""
-    areas = []
+def mappings():
+    """[(start, end, rights)] of this process's memory; rights are as in r-xp."""
+    found = []
     with open('/proc/self/maps') as maps:
         for line in maps:
             bounds, rights, _, _, _, *name = line.split(None, 5)
-            if rights[0] == 'r' and not (name and name[0].startswith(('[vdso', '[vvar', '[vsys'))):
-                areas.append(tuple(int(bound, 16) for bound in bounds.split('-')))
-    return areas
+            if not (name and name[0].startswith(('[vdso', '[vvar', '[vsys'))):
+                found.append((*(int(bound, 16) for bound in bounds.split('-')), rights))
+    return found
 
 
-def touched_pages(areas):
-    """Of the areas, what this process has written (then it has pages of its own) and what it uses of files."""
+def copied_pages(pid):
+    """Which pages of this process's writable memory a child has to itself, because it has written to them."""
     size = os.sysconf('SC_PAGESIZE')
     pages = []
-    with open('/proc/self/pagemap', 'rb', buffering=0) as pagemap:
-        for start, end in areas:
+    with open(f'/proc/{pid}/pagemap', 'rb', buffering=0) as pagemap:
+        for start, end, rights in mappings():
+            if rights[:2] != 'rw':
+                continue
             entries = os.pread(pagemap.fileno(), (end - start) // size * 8, start // size * 8)
             for at in range(0, len(entries), 8):
                 entry = int.from_bytes(entries[at : at + 8], sys.byteorder)
                 present, of_file, own = entry >> 63 & 1, entry >> 61 & 1, entry >> 56 & 1
-                if not present or not (of_file or own):
+                if not present or of_file or not own:
                     continue
-                advice = MADV_POPULATE_READ if of_file else MADV_POPULATE_WRITE
                 address = start + at // 8 * size
                 last = pages[-1] if pages else None
-                if last and last[0] + last[1] == address and last[2] == advice:
+                if last and last[0] + last[1] == address:
                     last[1] += size
                 else:
-                    pages.append([address, size, advice])
+                    pages.append([address, size])
     return pages
 
 
@@ -284,7 +389,7 @@ def await_program(warm, bell, job_fd, status_fd):
     warm.libc.become_dumpable()
     os.chdir(WORK_DIRECTORY)
     warm.libc.populate(warm.pages)
-    say(status_fd, {'pid': os.getpid()})
+    os.write(status_fd, b'{"pid":%d}\n' % os.getpid())
     job = Job(job_fd)
     try:
         job.read_header()
@@ -417,7 +522,8 @@ class Program:
         raise self._syntax_error
 
     def enter(self):
-        os.environ.update(self._env)
+        if self._env:
+            os.environ.update(self._env)
         sys.argv[:] = self._argv
         sys.orig_argv[:] = ['python3', *self._argv]
         sys.path_importer_cache.pop(sys.path[0], None)
@@ -450,9 +556,21 @@ class Program:
         """Lets go of the main module and of whatever the program imported."""
         self.function = self._main = self._syntax_error = None
         sys.last_type = sys.last_value = sys.last_traceback = None
-        for name in [name for name in sys.modules if name not in self._warm.modules or name == '__main__']:
+        for name in self._imported():
             sys.modules.pop(name, None)
+        sys.modules.pop('__main__', None)
         gc.collect()
+
+    def _imported(self):
+        """Names of the modules that the program brought in. They come after those of the zygote, of which not even
+        the names are looked at: each would be a page to copy."""
+        names = []
+        for name in reversed(sys.modules):
+            if name is self._warm.last_module:
+                break
+            if name not in self._warm.modules:
+                names.append(name)
+        return names[::-1]
 
     def leave(self, status):
         """Ends the process with an exit status that finish() gave, and rings the bell."""

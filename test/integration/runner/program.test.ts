@@ -41,8 +41,33 @@ describe('how a program ends', () => {
   });
 });
 
+test('two programs draw different random numbers', async () => {
+  const draw = { code: 'import random; print(random.random())' };
+  const [first, second] = [await box.once(draw), await box.once(draw)];
+  expect(first.stdout).toMatch(/^0\.\d+/);
+  expect(second.stdout).not.toBe(first.stdout);
+});
+
 /** Each is run by a spare and by a plain interpreter in the same container; all they show must be equal. */
 const COMPARED: Record<string, Program> = {
+  'what it knows of itself': {
+    code: [
+      'import os, signal, threading',
+      'print(threading.get_native_id() == os.getpid(), threading.main_thread().native_id == os.getpid())',
+      'print(os.getppid() > 0, threading.active_count(), threading.current_thread().name)',
+      'try:',
+      '    os.waitpid(-1, os.WNOHANG)',
+      'except ChildProcessError as error:',
+      '    print(error)',
+      'child = os.fork()',
+      'if child == 0:',
+      '    thread = threading.Thread(target=lambda: print(threading.get_native_id() != os.getpid(), flush=True))',
+      '    thread.start()',
+      '    thread.join()',
+      '    signal.raise_signal(signal.SIGUSR1)',
+      'print(os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGUSR1)',
+    ].join('\n'),
+  },
   'a traceback': { code: 'def f(n):\n    return 1 / n\n\nprint("before")\nf(0)\n' },
   'chained exceptions': {
     code: 'try:\n    {}["a"]\nexcept KeyError as e:\n    raise ValueError("b") from e\n',

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createDockerEngine, type DockerEngine } from '#dist/src/engine/docker/create-docker-engine.js';
 import type { ChannelLoss, SandboxInstance } from '../../../src/domain/sandbox/engine.js';
@@ -107,6 +109,14 @@ describe('a sandbox', () => {
     await sandbox.destroy();
   });
 
+  it('may use the quota of one more period that it left unused, where the kernel has that', async () => {
+    const sandbox = await create('ready');
+    const pid = await docker('inspect', '--format', '{{.State.Pid}}', sandbox.containerId);
+    const burst = burstFile(await readFile(`/proc/${pid}/cgroup`, 'utf8'));
+    if (existsSync(burst)) expect((await readFile(burst, 'utf8')).trim()).toBe('5000');
+    await sandbox.destroy();
+  });
+
   it("hands the runner's diagnostics to the log", async () => {
     const sandbox = await create('diagnoses');
     await bytesOf(sandbox, READY_FRAME.length);
@@ -118,6 +128,13 @@ describe('a sandbox', () => {
     await sandbox.destroy();
   });
 });
+
+/** By the content of `/proc/PID/cgroup`. */
+function burstFile(cgroups: string): string {
+  const v1 = /^\d+:(?:\w+,)*cpu(?:,\w+)*:(.*)$/m.exec(cgroups);
+  if (v1) return `/sys/fs/cgroup/cpu${v1[1]}/cpu.cfs_burst_us`;
+  return `/sys/fs/cgroup${/^0::(.*)$/m.exec(cgroups)?.[1]}/cpu.max.burst`;
+}
 
 describe('a sandbox that is lost', () => {
   afterEach(() => bench.expectNothingLeft());

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,6 +54,40 @@ describe('openHostCgroup', () => {
     const cgroup = openHostCgroup(ID, PID, host);
     expect(cgroup?.peakMemory).toBeUndefined();
     expect(cgroup?.countProcesses()).toBe(2);
+  });
+
+  it('allows a burst of one quota, on v1 and on v2', () => {
+    put(`proc/${PID}/cgroup`, `5:cpu,cpuacct:/docker/${ID}\n4:memory:/docker/${ID}\n0::/\n`);
+    put(`cgroup/memory/docker/${ID}/cgroup.procs`, '1\n');
+    put(`cgroup/cpu/docker/${ID}/cpu.cfs_quota_us`, '5000\n');
+    const v1 = put(`cgroup/cpu/docker/${ID}/cpu.cfs_burst_us`, '0\n');
+    expect(openHostCgroup(ID, PID, host)?.allowCpuBurst()).toBe(true);
+    expect(readFileSync(v1, 'utf8')).toBe('5000');
+
+    put(`proc/${PID}/cgroup`, `0::/docker/${ID}\n`);
+    put(`cgroup/docker/${ID}/cgroup.procs`, '1\n');
+    put(`cgroup/docker/${ID}/cpu.max`, '5000 10000\n');
+    const v2 = put(`cgroup/docker/${ID}/cpu.max.burst`, '0\n');
+    expect(openHostCgroup(ID, PID, host)?.allowCpuBurst()).toBe(true);
+    expect(readFileSync(v2, 'utf8')).toBe('5000');
+  });
+
+  it('goes without a burst where there is no quota, no such file, or no cpu cgroup of the container', () => {
+    put(`proc/${PID}/cgroup`, `0::/docker/${ID}\n`);
+    put(`cgroup/docker/${ID}/cgroup.procs`, '1\n');
+    expect(openHostCgroup(ID, PID, host)?.allowCpuBurst()).toBe(false);
+    put(`cgroup/docker/${ID}/cpu.max`, 'max 100000\n');
+    const burst = put(`cgroup/docker/${ID}/cpu.max.burst`, '0\n');
+    expect(openHostCgroup(ID, PID, host)?.allowCpuBurst()).toBe(false);
+    expect(readFileSync(burst, 'utf8')).toBe('0\n');
+    put(`cgroup/docker/${ID}/cpu.max`, '5000 10000\n');
+    rmSync(burst);
+    expect(openHostCgroup(ID, PID, host)?.allowCpuBurst()).toBe(false);
+    expect(existsSync(burst)).toBe(false);
+
+    put(`proc/${PID}/cgroup`, `5:cpu:/user.slice\n4:memory:/docker/${ID}\n`);
+    put(`cgroup/memory/docker/${ID}/cgroup.procs`, '1\n');
+    expect(openHostCgroup(ID, PID, host)?.allowCpuBurst()).toBe(false);
   });
 
   it('takes no cgroup that is not the container’s: another host, a pid used again', () => {

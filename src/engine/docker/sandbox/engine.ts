@@ -104,6 +104,7 @@ export class DockerSandboxEngine implements SandboxEngine {
       await calls.run({ op: 'startContainer', id: containerId }, { signal });
       const { pid } = await calls.run({ op: 'inspectContainer', id: containerId }, { signal });
       const cgroup = this.options.sameHost && pid > 0 ? openHostCgroup(containerId, pid) : undefined;
+      cgroup?.allowCpuBurst();
       return new DockerSandbox(sandboxId, containerId, channel, cgroup, calls);
     } catch (error) {
       channel.close();

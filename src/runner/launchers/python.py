@@ -34,7 +34,9 @@ import _ctypes
 import _socket
 import atexit
 import errno
+import functools
 import gc
+import io
 import json
 import os
 import random
@@ -43,6 +45,9 @@ import signal
 import threading
 import traceback
 import types
+
+# No class of this file shall pass for one of the program.
+__name__ = 'berth_launcher'
 
 WORK_DIRECTORY = '/workspace'
 PR_SET_DUMPABLE = 4
@@ -187,6 +192,40 @@ class Forker:
         return pid
 
 
+class Stack:
+    """Calls functions as if nothing were below them: a program finds no frame of this file, neither in a printed stack
+    nor by sys._getframe(), and can go as deep as in an interpreter of its own.
+
+    For that it clears the interpreter's note of its topmost frame right before the call. The interpreter makes a new
+    one when the function that called returns. Where the notes are not where Python 3.11 keeps them, calls are plain.
+    """
+
+    # Offsets in PyThreadState, _PyCFrame and PyFrameObject.
+    RECURSION_REMAINING, RECURSION_LIMIT, CFRAME = 32, 36, 56
+    CURRENT_FRAME = 8
+    FRAME_DATA = 24
+
+    def __init__(self):
+        self.hides = sys.version_info[:2] == (3, 11) and sys.maxsize > 1 << 32 and self._find()
+
+    def _find(self):
+        handle = _ctypes.dlopen(None, 0)
+        self._state = state = Call(_ctypes.dlsym(handle, 'PyThreadState_Get'))()
+        self._remaining = Int.from_address(state + self.RECURSION_REMAINING)
+        limit = Int.from_address(state + self.RECURSION_LIMIT)
+        current = Word.from_address(Word.from_address(state + self.CFRAME).value + self.CURRENT_FRAME)
+        own = Word.from_address(id(sys._getframe()) + self.FRAME_DATA)
+        return current.value == own.value and limit.value == sys.getrecursionlimit() > self._remaining.value > 900
+
+    def call(self, function, *args):
+        # Not a function of Python, so that it does not become a part of this frame's evaluation.
+        function = functools.partial(function, *args)
+        if self.hides:
+            self._remaining.value = sys.getrecursionlimit() + 1  # exec takes one level for itself
+            Word.from_address(Word.from_address(self._state + self.CFRAME).value + self.CURRENT_FRAME).value = 0
+        return function()
+
+
 def preload():
     for name in PRELOAD:
         __import__(name)
@@ -214,6 +253,8 @@ class Warm:
     def __init__(self):
         self.libc = LibC()
         self.forker = Forker()
+        self.stack = Stack()
+        self.streams = sys.stdout, sys.stderr
         self.shadowable = shadowable_modules()
         self.modules = frozenset(sys.modules)
         self.last_module = next(reversed(sys.modules))
@@ -331,7 +372,7 @@ def rehearse(warm):
         for fd in range(3):
             os.dup2(null, fd)
         program = await_program(warm, '', job_read, status_write)
-        program.function()
+        program.run()
         program.finish()
         os.write(over_write, b'1')
         os.read(go_read, 1)  # until its pages are looked at
@@ -493,6 +534,10 @@ def write_file(path, data, mode):
     os.close(fd)
 
 
+# How errors begin that an interpreter tells differently of a file than of text.
+UNREADABLE = ('(unicode error)', 'unknown encoding')
+
+
 class Program:
     """The job's program in this interpreter, and its end as the interpreter would end it."""
 
@@ -504,62 +549,96 @@ class Program:
         self._path = os.path.join(os.getcwd(), job.entry)
         self._main = main_module(self._path)
         self._is_text = True
-        self.error = None
+        self._error = None
         try:
-            code = compile(job.code, self._path, 'exec', dont_inherit=True)
-            # Called, it runs the code with the globals as locals, like exec, with one level less on the stack.
-            self.function = types.FunctionType(code, self._main.__dict__)
+            self._code = compile(job.code, self._path, 'exec', dont_inherit=True)
         except BaseException as error:
-            self._is_text = isinstance(error, SyntaxError) and not str(error).startswith('(unicode error)')
-            self._syntax_error = error.with_traceback(None)
-            self.function = self._fail
+            self._is_text = isinstance(error, SyntaxError) and not str(error).startswith(UNREADABLE)
+            self._code = None
+            self._error = error.with_traceback(None)
 
     def needs_fresh_interpreter(self):
         """Source that is no text of its encoding: what is wrong is told differently for a file."""
         return None if self._is_text else 'the code cannot be decoded'
 
-    def _fail(self):
-        raise self._syntax_error
-
     def enter(self):
         if self._env:
             os.environ.update(self._env)
+        if 'TZ' in self._env:
+            time.tzset()
         sys.argv[:] = self._argv
         sys.orig_argv[:] = ['python3', *self._argv]
         sys.path_importer_cache.pop(sys.path[0], None)
+        sys.path_importer_cache.pop(__file__, None)
+        sys.path_importer_cache[self._path] = None
         sys.path[0] = os.path.dirname(self._path)
         sys.modules['__main__'] = self._main
 
-    def finish(self):
+    def run(self):
+        """Runs it to its end; what it raises is told in finish()."""
+        if self._code is not None:
+            try:
+                self._warm.stack.call(exec, self._code, self._main.__dict__)
+            except BaseException as error:
+                self._error = error
+
+    def finish(self, trace=None, profile=None):
         """The interpreter's own end, without taking down what the zygote has loaded: that would copy every page.
 
         Tells the error that nobody caught, waits for threads, runs atexit functions, flushes, and releases the
         program's objects so that their finalizers run. Answers the exit status.
+
+        Where only the interpreter itself can end as it would, it raises SystemExit with the status, or
+        KeyboardInterrupt, for the interpreter to see. trace and profile are functions that the program left set.
         """
-        status = 0
-        if self.error is not None:
-            status, self.error = report(self.error), None
-        try:
-            threading._shutdown()
-        except BaseException as failure:
-            complain(failure, threading)
-        atexit._run_exitfuncs()
-        delivered = flush(sys.stdout)
-        flush(sys.stderr)
+        call = self._warm.stack.call
+        status, self._error = report(self._error, call), None
+        flush_standard_streams()
+        if trace or profile or self._has_finalizers():
+            self._end_with_interpreter(status, trace, profile)
+        call(threading._shutdown)
+        call(atexit._run_exitfuncs)
+        if not flush_standard_streams():
+            self._end_with_interpreter(status)
         self._release()
-        delivered = flush(sys.stdout) and delivered
-        flush(sys.stderr)
+        if not flush_standard_streams():
+            self._end_with_interpreter(status)
+        for stream in self._warm.streams:
+            flush(stream)
         self._warm.libc.flush_c_streams()
-        return status if delivered else 120
+        return status
+
+    def _end_with_interpreter(self, status, trace=None, profile=None):
+        """Leaves what is still to do to the interpreter, whose modules then go in its own order and with its own
+        messages. Some milliseconds slower."""
+        self._main = self._code = self._warm.streams = None
+        sys.setprofile(profile)
+        sys.settrace(trace)
+        if status == SIGINT_STATUS:
+            sys.excepthook = ignore
+            raise KeyboardInterrupt
+        raise SystemExit(status)
+
+    def _has_finalizers(self):
+        """Whether classes have come that tell when their objects go. What the zygote has loaded is frozen and not
+        among the objects looked at."""
+        return any('__del__' in vars(kind) for kind in gc.get_objects() if issubclass(type(kind), type))
 
     def _release(self):
         """Lets go of the main module and of whatever the program imported."""
-        self.function = self._main = self._syntax_error = None
+        self._main = self._code = None
+        if gc.isenabled():
+            # As the interpreter does. It also puts what is still in use in an order in which files of a cycle are
+            # flushed before they are closed.
+            gc.collect()
         sys.last_type = sys.last_value = sys.last_traceback = None
         for name in self._imported():
             sys.modules.pop(name, None)
         sys.modules.pop('__main__', None)
         gc.collect()
+        for kept in gc.get_objects():
+            if issubclass(type(kept), (io.TextIOWrapper, io.BufferedWriter)):
+                flush(kept)
 
     def _imported(self):
         """Names of the modules that the program brought in. They come after those of the zygote, of which not even
@@ -598,28 +677,29 @@ def main_module(path):
     return module
 
 
-def report(error):
+def report(error, call):
     """What PyErr_Print does with an exception that nobody caught; answers the exit status."""
+    if error is None:
+        return 0
     if isinstance(error, SystemExit):
         return exit_status(error)
     tb = without_own_frames(error)
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, tb
-    flush(sys.stdout)
     hook = getattr(sys, 'excepthook', None)
     if hook is None:
-        sys.stderr.write('sys.excepthook is missing, writing traceback\n')
+        say_error('sys.excepthook is missing\n')
         hook = sys.__excepthook__
     failure = None
     try:
-        hook(type(error), error, tb)
+        call(hook, type(error), error, tb)
     except SystemExit as leaving:
         return exit_status(leaving)
     except BaseException as raised:
         failure = raised
     if failure is not None:
-        sys.stderr.write('Error in sys.excepthook:\n')
+        say_error('Error in sys.excepthook:\n')
         sys.__excepthook__(type(failure), failure, without_own_frames(failure))
-        sys.stderr.write('\nOriginal exception was:\n')
+        say_error('\nOriginal exception was:\n')
         sys.__excepthook__(type(error), error, tb)
     return SIGINT_STATUS if isinstance(error, KeyboardInterrupt) else 1
 
@@ -642,12 +722,17 @@ def exit_status(error):
         return 0
     if isinstance(code, int):
         return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 255
-    flush(sys.stdout)
+    say_error(code)
+    say_error('\n')
+    return 1
+
+
+def say_error(text):
+    """Writes to stderr where that is possible; what cannot be told of an error is lost."""
     try:
-        print(code, file=sys.stderr)
+        sys.stderr.write(str(text))
     except BaseException:
         pass
-    return 1
 
 
 def flush(stream):
@@ -656,25 +741,24 @@ def flush(stream):
         if stream is not None and not getattr(stream, 'closed', False):
             stream.flush()
         return True
-    except BaseException as error:
-        complain(error, stream)
+    except BaseException:
         return False
 
 
-def complain(error, about):
-    """What the interpreter does with an exception that it cannot raise any more."""
-    sys.unraisablehook(
-        types.SimpleNamespace(
-            exc_type=type(error), exc_value=error, exc_traceback=error.__traceback__, err_msg=None, object=about
-        )
-    )
+def flush_standard_streams():
+    """False when what was written cannot be delivered. A program may have taken the streams away, or put others there."""
+    delivered = flush(sys.__dict__.get('stdout'))
+    return flush(sys.__dict__.get('stderr')) and delivered
 
 
-if __name__ == '__main__':
-    _program = zygote()
-    # The program is called from here, not from a function, so that hardly anything is below it on the stack.
-    try:
-        _program.function()
-    except BaseException as _caught:
-        _program.error = _caught
-    _program.leave(_program.finish())
+def ignore(*_):
+    pass
+
+
+_program = zygote()
+_program.run()
+# What the program left to be called at each step of the interpreter shall not see these.
+_trace, _profile = sys.gettrace(), sys.getprofile()
+sys.settrace(None)
+sys.setprofile(None)
+_program.leave(_program.finish(_trace, _profile))

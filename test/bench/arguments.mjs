@@ -4,7 +4,19 @@ import { parseArgs } from 'node:util';
 import { SetupError } from '../../src/cli/setup/host.mjs';
 
 /** What `--only` selects, in the order in which it is measured. */
-export const SCENARIOS = ['idle', 'execute', 'back-to-back', 'throughput', 'deploy'];
+export const SCENARIOS = [
+  'idle',
+  'execute',
+  'imports',
+  'first-output',
+  'back-to-back',
+  'thousand',
+  'throughput',
+  'tenants',
+  'gvisor',
+  'stream',
+  'deploy',
+];
 
 const USAGE = `usage: npm run bench -- [--only ${SCENARIOS.join(',')}] [--json FILE] [--profile]`;
 

@@ -15,7 +15,13 @@ import { toJson } from './report/json.mjs';
 import { measureBackToBack } from './scenarios/back-to-back.mjs';
 import { measureDeploy } from './scenarios/deploy.mjs';
 import { measureExecute } from './scenarios/execute.mjs';
+import { measureFirstOutput } from './scenarios/first-output.mjs';
+import { measureGvisor } from './scenarios/gvisor.mjs';
 import { measureIdle } from './scenarios/idle.mjs';
+import { measureImports } from './scenarios/imports.mjs';
+import { measureStream } from './scenarios/stream.mjs';
+import { measureTenants } from './scenarios/tenants.mjs';
+import { measureThousand } from './scenarios/thousand.mjs';
 import { measureThroughput } from './scenarios/throughput.mjs';
 
 /**
@@ -34,8 +40,14 @@ import { measureThroughput } from './scenarios/throughput.mjs';
 const MEASURE = {
   idle: measureIdle,
   execute: measureExecute,
+  imports: measureImports,
+  'first-output': measureFirstOutput,
   'back-to-back': measureBackToBack,
+  thousand: measureThousand,
   throughput: measureThroughput,
+  tenants: measureTenants,
+  gvisor: measureGvisor,
+  stream: measureStream,
   deploy: measureDeploy,
 };
 

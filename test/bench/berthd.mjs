@@ -1,5 +1,5 @@
-// A berthd of the benchmark's own: free ports, state directory and owner label of its own; limits, pool sizes and log
-// level are the defaults.
+// A berthd of a benchmark's or soak's own: free ports, state directory and owner label of its own; limits, pool sizes and
+// log level are the defaults unless they are given.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -33,6 +33,8 @@ const OWN_RANGES = {
  * @property {string} owner label value of everything it makes
  * @property {string} grpcAddress
  * @property {string} appsPath its folder of apps, to put some in
+ * @property {string} logFile
+ * @property {() => Promise<number | null>} stop SIGTERM, and SIGKILL after a minute; resolves to the exit code
  * @property {() => Promise<void>} dispose stops it and removes its state
  */
 
@@ -41,9 +43,10 @@ const OWN_RANGES = {
  *
  * @param {string} owner
  * @param {AbortSignal} signal
+ * @param {Record<string, string>} [changed] variables that differ from the defaults
  * @returns {Promise<Berthd>}
  */
-export async function startBerthd(owner, signal) {
+export async function startBerthd(owner, signal, changed = {}) {
   const stateDir = mkdtempSync(join(tmpdir(), 'berth-bench-'));
   const appsPath = join(stateDir, 'apps');
   mkdirSync(appsPath);
@@ -51,25 +54,29 @@ export async function startBerthd(owner, signal) {
   const log = openSync(logFile, 'a');
   // A process group of its own: Ctrl-C is for the benchmark, which then stops it in order.
   const child = spawn(process.execPath, [join(root, 'dist/src/main.js')], {
-    env: { ...withoutSettings(process.env), ...settings(owner, stateDir, appsPath) },
+    env: { ...withoutSettings(process.env), ...settings(owner, stateDir, appsPath), ...changed },
     stdio: ['ignore', log, log],
     detached: true,
   });
   closeSync(log);
   const exited = once(child, 'exit');
-  const dispose = async () => {
+  const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
       await exited;
       clearTimeout(timer);
     }
+    return child.exitCode;
+  };
+  const dispose = async () => {
+    await stop();
     rmSync(stateDir, { recursive: true, force: true });
   };
   try {
     const grpcAddress = await readyAddress(child, logFile, signal);
     await warmPool(grpcAddress, logFile, signal);
-    return { pid: child.pid, owner, grpcAddress, appsPath, dispose };
+    return { pid: child.pid, owner, grpcAddress, appsPath, logFile, stop, dispose };
   } catch (error) {
     await dispose();
     throw error;

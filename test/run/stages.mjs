@@ -1,4 +1,5 @@
 // The stages of `npm test`, in order: what each needs to be prepared, and how it runs.
+import { isFull } from './extent.mjs';
 import { check, goTests, vitestProject } from './runners.mjs';
 import { withTestDaemon } from './test-daemon.mjs';
 
@@ -48,5 +49,12 @@ export const STAGES = [
     name: 'go-client',
     needs: ['build', 'docker', 'go', 'images'],
     run: (env) => withTestDaemon((address) => goTests('clients/go', { ...env, BERTH_ADDRESS: address })),
+  },
+  {
+    name: 'soak',
+    needs: ['build', 'docker', 'images'],
+    sampled: 'the soak',
+    // A seed of its own choosing each time would make two runs of the tests different.
+    run: () => check([node, 'test/soak/run.mjs', '--minutes', isFull() ? '5' : '1', '--seed', 'npm-test']),
   },
 ];

@@ -5,6 +5,7 @@ import {
   connectivityState,
   credentials as grpcCredentials,
   InterceptingCall,
+  status,
   type ChannelCredentials,
   type ChannelOptions,
   type ClientOptions,
@@ -32,6 +33,7 @@ const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
 export class Connection {
   readonly #channel: Channel;
   readonly #interceptors: Interceptor[];
+  readonly #calls = new Set<InterceptingCall>();
   readonly address: string;
 
   constructor({
@@ -41,7 +43,7 @@ export class Connection {
     channelOptions,
   }: ConnectOptions) {
     this.address = address;
-    this.#interceptors = tenant === undefined ? [] : [actsFor(tenant)];
+    this.#interceptors = [keptIn(this.#calls), ...(tenant === undefined ? [] : [actsFor(tenant)])];
     this.#channel = new Channel(address, credentials, {
       'grpc.max_receive_message_length': LARGEST_ANSWER_BYTES,
       // A dead peer is noticed within 40 s; streams of events may be silent for much longer.
@@ -89,7 +91,9 @@ export class Connection {
     }
   }
 
+  /** Cancels what is under way: the calls of a closed channel of grpc-js would go on. */
   close(): void {
+    for (const call of this.#calls) call.cancelWithStatus(status.CANCELLED, 'the client was closed');
     this.#channel.close();
   }
 
@@ -111,6 +115,24 @@ export class Connection {
     }
     if (signal?.aborted) throw cancelled(signal);
   }
+}
+
+/** Holds each call in `calls` from its start to its end. */
+function keptIn(calls: Set<InterceptingCall>): Interceptor {
+  return (options, nextCall) => {
+    const call = new InterceptingCall(nextCall(options), {
+      start(metadata, _, next) {
+        calls.add(call);
+        next(metadata, {
+          onReceiveStatus(ended, nextListener) {
+            calls.delete(call);
+            nextListener(ended);
+          },
+        });
+      },
+    });
+    return call;
+  };
 }
 
 function actsFor(tenant: string): Interceptor {

@@ -1,9 +1,9 @@
 // The program that every side runs, different each time so that no side can answer from memory.
 
-/** `print(N)` with the output that it must have. */
-export function program(round) {
+/** `print(N)`, behind a `prelude` of whole lines, with the output that it must have. */
+export function program(round, prelude = '') {
   const number = 1_000_000 + round;
-  return { code: `print(${number})`, output: `${number}\n` };
+  return { code: `${prelude}print(${number})`, output: `${number}\n` };
 }
 
 /** @throws Error when a side did not do its work: a fast wrong answer is no measurement */

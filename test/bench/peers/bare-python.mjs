@@ -21,8 +21,8 @@ export async function bareInterpreter() {
 }
 
 /** One `python3 -c` from its start to its end, output read to EOF, in milliseconds. */
-export async function runBare(python, round) {
-  const { code, output } = program(round);
+export async function runBare(python, round, prelude) {
+  const { code, output } = program(round, prelude);
   const { ms, result } = await timed(() => outputOf([python, '-c', code]));
   checkOutput('bare python', output, result);
   return ms;

@@ -2,12 +2,26 @@
 import { timed } from '../measure/interleaved.mjs';
 import { checkOutput, program } from '../measure/program.mjs';
 
-/** One execution from the call to the end of its stream, in milliseconds. */
-export async function execute(client, round) {
-  const { code, output } = program(round);
+/**
+ * One execution from the call to the end of its stream, in milliseconds.
+ *
+ * @param {{prelude?: string, isolation?: number}} [options]
+ */
+export async function execute(client, round, options) {
+  const { ms } = await executed(client, round, options);
+  return ms;
+}
+
+/** As `execute`, with what the client made of it. */
+export async function executed(client, round, { prelude, isolation } = {}) {
+  const { code, output } = program(round, prelude);
   const { ms, result } = await timed(() =>
-    client.run({ language: 'python', source: { $case: 'code', value: code } }),
+    client.run({
+      language: 'python',
+      source: { $case: 'code', value: code },
+      ...(isolation !== undefined && { isolation }),
+    }),
   );
   checkOutput('berth', output, { output: result.stdout.toString(), exitCode: result.exitCode });
-  return ms;
+  return { ms, result };
 }

@@ -18,9 +18,16 @@ export function printTable(findings, { before, after, python }) {
   }
   if (figures.length > 0) {
     say();
-    const width = Math.max(...figures.map(({ name }) => name.length));
-    for (const { name, value, unit, what } of figures)
-      say(`${name.padEnd(width)}  ${number(value).padStart(6)} ${unit.padEnd(3)}  ${what}`);
+    printRows(
+      figures.map(({ name, value, unit, what }) => [
+        name,
+        `${number(value)} ${unit}`,
+        describeGoal(name),
+        markOf(name, value),
+        what,
+      ]),
+      4,
+    );
   }
   for (const { name, missing: why } of missing) say(`${name}: left out, ${why}`);
   say();
@@ -31,8 +38,6 @@ export function printTable(findings, { before, after, python }) {
 }
 
 function toRow({ name, ratio, ours, peer }) {
-  const met = meets(name, ratio);
-  const mark = met === undefined ? '' : met ? '✓' : '✗ missed';
   const samples = ours.count === peer.count ? `${ours.count}` : `${ours.count} / ${peer.count}`;
   return [
     name,
@@ -41,8 +46,13 @@ function toRow({ name, ratio, ours, peer }) {
     samples,
     ratio.toFixed(ratio < 0.1 ? 3 : 2),
     describeGoal(name),
-    mark,
+    markOf(name, ratio),
   ];
+}
+
+function markOf(name, value) {
+  const met = meets(name, value);
+  return met === undefined ? '' : met ? '✓' : '✗ missed';
 }
 
 const times = ({ p50, p95, unit }) => `${number(p50)} / ${number(p95)} ${unit}`;
@@ -59,12 +69,14 @@ function sidesOf(comparisons) {
   return [...names].map(([text, of]) => `  ${of.join(', ')}\n${text}`);
 }
 
-function printRows(rows) {
+/** The first column is aligned to the left, and from `textFrom` on the others too. */
+function printRows(rows, textFrom = Infinity) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const isText = (column) => column === 0 || column >= textFrom;
   for (const row of rows)
     say(
       row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+        .map((cell, column) => (isText(column) ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
         .join('  ')
         .trimEnd(),
     );

@@ -38,7 +38,7 @@ export async function measureDeploy({ id, berthd, client, compose, signal, note 
     note('in turn');
     const [berth, peer] = await interleaved(
       [() => berthRound(client, signal), () => composeRound(copy, compose)],
-      { rounds: 10, warmUp: 1, limitMs: 65_000, signal },
+      { rounds: 10, warmUp: 1, limitMs: 50_000, signal },
     );
     return [
       compare(

@@ -4,7 +4,7 @@ import { quietPool } from '../measure/pool.mjs';
 import { runBare } from '../peers/bare-python.mjs';
 import { execute } from '../peers/berth.mjs';
 import { fasterExec, runOnce, warmContainer } from '../peers/docker.mjs';
-import { compare, figure, side } from '../report/finding.mjs';
+import { compare, side } from '../report/finding.mjs';
 
 const OURS = 'print(N) through the TypeScript client, to the end of its stream, when a sandbox is ready';
 
@@ -52,18 +52,10 @@ export async function measureExecute(bench) {
   });
   const runPeer = 'docker run --rm --network=none of the same image with python3 -c, without limits';
 
-  const { acquire, reset } = await quietPool(client, signal);
   return [
     compare('execute.p50.vs_bare_python', 'p50', ...bareSides),
     compare('execute.p95.vs_bare_python', 'p95', ...bareSides),
     compare('execute.p50.vs_docker_exec', 'p50', side(viaExec[0], OURS), side(viaExec[1], execPeer)),
     compare('execute.p50.vs_docker_run', 'p50', side(viaRun[0], OURS), side(viaRun[1], runPeer)),
-    figure(
-      'acquire.p95_ms',
-      acquire.p95Ms,
-      'ms',
-      `from request to sandbox, as GetPool says, of ${acquire.count}`,
-    ),
-    figure('reset.p95_ms', reset.p95Ms, 'ms', `reset of a used sandbox, as GetPool says, of ${reset.count}`),
   ];
 }

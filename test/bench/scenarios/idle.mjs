@@ -8,7 +8,7 @@ import { figure } from '../report/finding.mjs';
 const MIB = 1024 * 1024;
 /** Time for what the start left to do. */
 const SETTLE_MS = 2_000;
-const WATCH_MS = 6_000;
+const WATCH_MS = 10_000;
 
 /** @param {import('../benchmark.mjs').Bench} bench */
 export async function measureIdle({ berthd, client, docker, signal, note }) {

@@ -231,6 +231,27 @@ test('aborting the signal cancels a stream that says nothing', async () => {
   await gone.promise;
 });
 
+test('closing the client cancels what is under way, at the daemon too', async () => {
+  const gone = deferred();
+  const asked = deferred();
+  const berth = await connected({
+    sandbox: {
+      execute(call) {
+        call.on('cancelled', () => gone.resolve());
+        asked.resolve();
+      },
+    },
+  });
+
+  const running = berth.run({ source: CODE });
+  running.catch(() => undefined);
+  await asked.promise;
+  berth.close();
+
+  await expect(running).rejects.toMatchObject({ status: 'CANCELLED' });
+  await gone.promise;
+});
+
 test('a unary call can be cancelled, and ends at its time limit', async () => {
   const abort = new AbortController();
   const berth = await connected({ env: { getEnv: () => {} } });

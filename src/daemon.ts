@@ -67,6 +67,10 @@ export class Daemon {
         dockerHost: config.docker.host,
         owner: config.owner,
         seccompProfilePath: shipped('templates', 'seccomp', 'sandbox.json'),
+        gvisor: {
+          runtime: config.sandbox.gvisorRuntime,
+          unenforcedLimits: config.sandbox.gvisorUnenforcedLimits,
+        },
         callThreads: config.docker.callThreads,
         streamThreads: config.docker.streamThreads,
         maxStreams: config.docker.maxStreams,

@@ -142,7 +142,7 @@ function toStarted(body: StartedBody, execution: Execution, replayed: boolean): 
     languageVersion: body.languageVersion,
     replayed,
     findings: [],
-    limitsEnforced: true,
+    limitsEnforced: body.limitsEnforced,
   };
 }
 

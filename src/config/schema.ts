@@ -118,6 +118,15 @@ export const configSchema = z.strictObject({
       tmpfsBytes: int(64 * MIB, { min: MIB, max: 4096 * MIB }, 'Size of /tmp and of /workspace, each.'),
       tmpfsInodes: int(16_384, { min: 256, max: 1_000_000 }, 'Files in /tmp and in /workspace, each.'),
       shmBytes: int(16 * MIB, { min: MIB, max: 1024 * MIB }, 'Size of /dev/shm.'),
+      gvisorRuntime: text(
+        '',
+        'Docker runtime that isolation gvisor uses; empty: the first that Docker has of berth-runsc and runsc.',
+      ),
+      gvisorUnenforcedLimits: choice(
+        ['refuse', 'allow'],
+        'refuse',
+        'What to do with gVisor where nothing shows that memory, CPU and processes are limited (another host, a runtime with --ignore-cgroups).',
+      ),
       uidFirst: int(
         200_000,
         { min: 10_000, max: 2_000_000_000 },

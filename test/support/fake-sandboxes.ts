@@ -24,6 +24,7 @@ export class FakeSandbox implements AnySandbox {
   lost = false;
   readonly engineName = 'docker';
   readonly languageVersion = '3.11.2';
+  readonly limitsEnforced = true;
   readonly resets: Deferred<ResetReceipt>[] = [];
   readonly gone = deferred<void>();
   destroyCalls = 0;

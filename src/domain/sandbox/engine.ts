@@ -16,7 +16,7 @@ export interface SandboxEngine {
   /**
    * Creates and starts a hardened container and attaches to its runner. Resolves when the channel is
    * open; the runner's READY frame comes through it. On failure nothing is left.
-   * @throws BerthError IMAGE_NOT_FOUND | SANDBOX_CREATE_FAILED | DOCKER_UNAVAILABLE | CANCELLED
+   * @throws BerthError IMAGE_NOT_FOUND | SANDBOX_CREATE_FAILED | ISOLATION_UNAVAILABLE | DOCKER_UNAVAILABLE | CANCELLED
    */
   create(sandboxId: string, spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxInstance>;
 
@@ -35,7 +35,12 @@ export interface SandboxInstance {
    * cannot be read or reset (remote engine, cgroup v2 before kernel 6.12).
    */
   readonly peakMemory: PeakMemoryMeter | undefined;
-  /** Processes in the container counted from outside, runner included; absent where it cannot be. Synchronous file reads of some 25 µs. */
+  /** Whether the kernel holds the spec's limits. False only where the configuration allows that. */
+  readonly limitsEnforced: boolean;
+  /**
+   * Processes in the container counted from outside, runner included; absent where it cannot be (remote engine, gVisor).
+   * Synchronous file reads of some 25 µs.
+   */
   countProcesses?(): number;
   /** Kills and removes the container. Idempotent; resolves when it is gone. */
   destroy(): Promise<void>;

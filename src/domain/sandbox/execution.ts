@@ -120,6 +120,8 @@ export interface StartedBody {
   image: string;
   /** In full (`3.11.2`); empty for a command. */
   languageVersion: string;
+  /** Whether the kernel holds the limits of the sandbox. */
+  limitsEnforced: boolean;
   /** How the program was started: a spare that waited, one forked now, a new interpreter, a command; none: it was not. */
   startPath: 'spare' | 'fork' | 'fresh' | 'command' | 'none';
   startPathReason: string;

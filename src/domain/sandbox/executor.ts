@@ -222,6 +222,7 @@ export class Executor {
         startPathReason,
         image: `${sandbox.spec.image}@${sandbox.spec.imageDigest}`,
         languageVersion: sandbox.languageVersion,
+        limitsEnforced: sandbox.limitsEnforced,
       });
     };
     const job = sandbox.start(

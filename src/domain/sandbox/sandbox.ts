@@ -106,6 +106,11 @@ export class Sandbox {
     return this.instance.containerId;
   }
 
+  /** Whether the kernel holds the spec's limits. */
+  get limitsEnforced(): boolean {
+    return this.instance.limitsEnforced;
+  }
+
   /** True when its container is gone; nothing more can run in it. */
   get lost(): boolean {
     return this.#lost;

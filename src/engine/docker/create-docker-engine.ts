@@ -3,7 +3,7 @@ import { DockerAvailability } from './availability.js';
 import { DockerCalls } from './docker-calls.js';
 import { DockerStreams } from './docker-streams.js';
 import { DockerEnvEngine } from './env/engine.js';
-import { DockerSandboxEngine } from './sandbox/engine.js';
+import { DockerSandboxEngine, type GvisorOptions } from './sandbox/engine.js';
 
 export interface DockerEngineOptions {
   /** `unix:///path/of/socket` or `tcp://host:port`. */
@@ -12,6 +12,7 @@ export interface DockerEngineOptions {
   owner: string;
   /** File of the sandboxes' seccomp profile. */
   seccompProfilePath: string;
+  gvisor?: GvisorOptions;
   /** Threads for short calls. */
   callThreads: number;
   /** Threads that carry streams. */
@@ -41,8 +42,16 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   });
   const availability = new DockerAvailability({ calls, streams, owner, logger });
   const sameHost = new URL(dockerHost).protocol === 'unix:';
-  const { seccompProfilePath } = options;
-  const sandboxes = new DockerSandboxEngine({ calls, streams, owner, seccompProfilePath, sameHost, logger });
+  const { seccompProfilePath, gvisor } = options;
+  const sandboxes = new DockerSandboxEngine({
+    calls,
+    streams,
+    owner,
+    seccompProfilePath,
+    sameHost,
+    gvisor,
+    logger,
+  });
   const envs = new DockerEnvEngine({ calls, streams, availability, owner, logger });
   await availability.start();
   return {

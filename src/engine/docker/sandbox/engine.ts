@@ -11,13 +11,22 @@ import { inspectImage } from '../images-on-host.js';
 import { KIND_LABEL, OWNER_LABEL, SANDBOX_LABEL } from '../labels.js';
 import type { DockerFailure } from '../worker/failure.js';
 import { diagnoseLoss } from './channel-loss.js';
+import { whyLimitsDoNotHold } from './gvisor/held-limits.js';
+import { gvisorRuntimeName } from './gvisor/runtime-name.js';
 import { sandboxContainerBody, sandboxContainerName } from './container-config.js';
 import { openHostCgroup } from './host-cgroup.js';
 import { DockerSandbox } from './instance.js';
 import { DockerRunnerChannel } from './runner-channel.js';
 
 const CREATE_TIMEOUT_MS = 60_000;
-const GVISOR_RUNTIME = 'runsc';
+const GVISOR_DEFAULTS: GvisorOptions = { runtime: '', unenforcedLimits: 'refuse' };
+
+export interface GvisorOptions {
+  /** Docker runtime that isolation gvisor uses; empty: the first that Docker has of berth-runsc and runsc. */
+  runtime: string;
+  /** Where the limits cannot be seen to hold: `refuse` the sandbox, or `allow` it and say so with every execution. */
+  unenforcedLimits: 'refuse' | 'allow';
+}
 
 export interface DockerSandboxEngineOptions {
   calls: DockerCalls;
@@ -27,15 +36,20 @@ export interface DockerSandboxEngineOptions {
   seccompProfilePath: string;
   /** Whether the containers run on this host, so that their cgroup files can be read. */
   sameHost: boolean;
+  /** Default: the runtime that is there, and only with limits. */
+  gvisor?: GvisorOptions;
   logger: Logger;
 }
 
 /** Sandboxes as Docker containers. A container is removed by whoever it was created for, or by `removeStrays`. */
 export class DockerSandboxEngine implements SandboxEngine {
   readonly name = 'docker';
+  readonly #gvisor: GvisorOptions;
   #seccompProfile: Promise<string> | undefined;
 
-  constructor(private readonly options: DockerSandboxEngineOptions) {}
+  constructor(private readonly options: DockerSandboxEngineOptions) {
+    this.#gvisor = options.gvisor ?? GVISOR_DEFAULTS;
+  }
 
   async resolveImage(image: string, signal?: AbortSignal): Promise<string> {
     return (await inspectImage(this.options.calls, image, signal)).digest;
@@ -63,7 +77,7 @@ export class DockerSandboxEngine implements SandboxEngine {
         { timeoutMs: CREATE_TIMEOUT_MS },
       );
       throwIfCancelled(signal);
-      return await this.#start(sandboxId, id, signal);
+      return await this.#start(sandboxId, id, spec, signal);
     } catch (error) {
       // With a conflict the container of this name is another one's.
       if (!isFailure(error, 'conflict')) await this.#discard(name);
@@ -87,6 +101,7 @@ export class DockerSandboxEngine implements SandboxEngine {
   async #start(
     sandboxId: string,
     containerId: string,
+    spec: SandboxSpec,
     signal: AbortSignal | undefined,
   ): Promise<SandboxInstance> {
     const { calls, streams, logger } = this.options;
@@ -105,7 +120,10 @@ export class DockerSandboxEngine implements SandboxEngine {
       const { pid } = await calls.run({ op: 'inspectContainer', id: containerId }, { signal });
       const cgroup = this.options.sameHost && pid > 0 ? openHostCgroup(containerId, pid) : undefined;
       cgroup?.allowCpuBurst();
-      return new DockerSandbox(sandboxId, containerId, channel, cgroup, calls);
+      const isGvisor = spec.isolation === 'gvisor';
+      const limitsEnforced = !isGvisor || this.#gvisorHoldsLimits(sandboxId, containerId, pid, spec);
+      const outside = { cgroup, showsProcesses: !isGvisor, limitsEnforced };
+      return new DockerSandbox(sandboxId, containerId, channel, outside, calls);
     } catch (error) {
       channel.close();
       throw error;
@@ -126,11 +144,25 @@ export class DockerSandboxEngine implements SandboxEngine {
 
   async #gvisorRuntime(signal: AbortSignal | undefined): Promise<string> {
     const { runtimes } = await this.options.calls.run({ op: 'info' }, { signal });
-    if (runtimes.includes(GVISOR_RUNTIME)) return GVISOR_RUNTIME;
-    throw new BerthError(
-      'ISOLATION_UNAVAILABLE',
-      `Docker has no runtime '${GVISOR_RUNTIME}', which isolation gvisor needs; install gVisor, run 'runsc install' and reload Docker`,
-    );
+    return gvisorRuntimeName(runtimes, this.#gvisor.runtime);
+  }
+
+  /** @throws BerthError ISOLATION_UNAVAILABLE where they do not, unless that is allowed */
+  #gvisorHoldsLimits(sandboxId: string, containerId: string, pid: number, spec: SandboxSpec): boolean {
+    const why = this.options.sameHost
+      ? whyLimitsDoNotHold(containerId, pid, spec.limits)
+      : 'Docker is on another host, whose control groups cannot be seen from here';
+    if (why === undefined) return true;
+    if (this.#gvisor.unenforcedLimits === 'refuse') {
+      throw new BerthError(
+        'ISOLATION_UNAVAILABLE',
+        `gVisor runs, but it cannot be relied on that memory, CPU and processes are limited: ${why}; ` +
+          "register the runtime that limits them ('npm run quickstart -- --gvisor' as root, on the host of Docker and berthd), " +
+          'or allow code without limits with BERTH_SANDBOX_GVISOR_UNENFORCED_LIMITS=allow',
+      );
+    }
+    this.options.logger.warn({ sandbox: sandboxId, why }, 'gVisor runs without limits, as is allowed');
+    return false;
   }
 
   #readSeccompProfile(): Promise<string> {

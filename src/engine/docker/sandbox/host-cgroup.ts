@@ -61,7 +61,7 @@ export function openHostCgroup(
 }
 
 /** `/proc/PID/cgroup`: a line is `id:controller,controller:path`; the unified hierarchy has no controllers. */
-function parseCgroupFile(text: string): Map<string, string> {
+export function parseCgroupFile(text: string): Map<string, string> {
   const paths = new Map<string, string>();
   for (const line of text.split('\n')) {
     const [, controllers, ...rest] = line.split(':');

@@ -4,20 +4,33 @@ import type { DockerCalls } from '../docker-calls.js';
 import { berthErrorFrom } from '../docker-error.js';
 import type { HostCgroup } from './host-cgroup.js';
 
+/** What is known of a sandbox from outside. */
+export interface OutsideView {
+  /** Undefined where the host's cgroup files cannot be read. */
+  cgroup: HostCgroup | undefined;
+  /** Whether the host's processes are the container's own. Under gVisor they are gVisor's. */
+  showsProcesses: boolean;
+  limitsEnforced: boolean;
+}
+
 export class DockerSandbox implements SandboxInstance {
   readonly peakMemory: PeakMemoryMeter | undefined;
+  readonly limitsEnforced: boolean;
   readonly countProcesses?: () => number;
+  readonly #cgroup: HostCgroup | undefined;
   #destruction: Promise<void> | undefined;
 
   constructor(
     readonly sandboxId: string,
     readonly containerId: string,
     readonly channel: RunnerChannel,
-    private readonly cgroup: HostCgroup | undefined,
+    { cgroup, showsProcesses, limitsEnforced }: OutsideView,
     private readonly calls: DockerCalls,
   ) {
+    this.#cgroup = cgroup;
     this.peakMemory = cgroup?.peakMemory;
-    if (cgroup) this.countProcesses = () => cgroup.countProcesses();
+    this.limitsEnforced = limitsEnforced;
+    if (cgroup && showsProcesses) this.countProcesses = () => cgroup.countProcesses();
   }
 
   /** @throws DOCKER_UNAVAILABLE; may then be called again. */
@@ -28,7 +41,7 @@ export class DockerSandbox implements SandboxInstance {
 
   async #destroy(): Promise<void> {
     this.channel.close();
-    this.cgroup?.close();
+    this.#cgroup?.close();
     try {
       await removeContainer(this.calls, this.containerId);
     } catch (error) {

@@ -1,0 +1,3 @@
+module berth/gvisor-runtime
+
+go 1.19

@@ -12,19 +12,25 @@ const (
 	killPauseMax = 5 * time.Millisecond
 )
 
+// nobody is a uid that no process has.
+const nobody = 1<<31 - 2
+
+// answersByUID says whether the kernel can be asked about the processes of a user. gVisor takes the question and
+// says yes to everything.
+func answersByUID() bool {
+	_, err := syscall.Getpriority(syscall.PRIO_USER, nobody)
+	return err == syscall.ESRCH
+}
+
 // uidAlive says whether any process, or one not reaped yet, has this real uid. One call, and the kernel
 // answers at once where the uid has none.
 func (r *runner) uidAlive(uid int) bool {
+	if !r.answersByUID {
+		alive, err := r.processes.hasUID(uid)
+		return err != nil || alive
+	}
 	_, err := syscall.Getpriority(syscall.PRIO_USER, uid)
-	if err == nil {
-		return true
-	}
-	if err == syscall.ESRCH {
-		return false
-	}
-	// Not every kernel can ask by user (gVisor cannot): count instead.
-	pids, err := r.processes.pids()
-	return err != nil || len(pids) > r.baselineProcesses()
+	return err != syscall.ESRCH
 }
 
 // killUID ends every process of the uid and reaps it. The signal is sent as the uid itself, so that no mistake

@@ -59,7 +59,7 @@ func boot(languages []string) (*runner, error) {
 	}
 	r := &runner{
 		in: newFrameReader(0), out: outbox{fd: 1}, cgroup: openCgroup(),
-		env: os.Environ(), self: self, startedNs: startedNs,
+		env: os.Environ(), self: self, startedNs: startedNs, answersByUID: answersByUID(),
 	}
 	if r.epoll, err = syscall.EpollCreate1(syscall.EPOLL_CLOEXEC); err != nil {
 		return nil, err

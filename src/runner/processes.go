@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -29,6 +31,26 @@ func (t *processTable) pids() ([]int, error) {
 		}
 	})
 	return found, err
+}
+
+// hasUID says whether any of them, zombies included, has this real uid.
+func (t *processTable) hasUID(uid int) (bool, error) {
+	pids, err := t.pids()
+	if err != nil {
+		return false, err
+	}
+	for _, pid := range pids {
+		status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+		if err != nil {
+			continue // It is gone.
+		}
+		if _, after, found := bytes.Cut(status, []byte("\nUid:")); found {
+			if fields := bytes.Fields(after); len(fields) > 0 && string(fields[0]) == strconv.Itoa(uid) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // listDirectory calls each for every entry but "." and "..", from the beginning of an open directory.

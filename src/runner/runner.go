@@ -15,6 +15,7 @@ type runner struct {
 	outBlock       bool // the daemon does not read: waiting until fd 1 is writable
 	cgroup         *cgroup
 	processes      *processTable
+	answersByUID   bool
 	places         []*place
 	zygotes        []*zygote
 	env            []string // the container's own, the base of every execution's

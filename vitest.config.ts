@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config';
 const FIVE_MINUTES = 300_000;
 
 /**
- * unit: no Docker, seconds. integration: real Docker and MySQL, one file at a time since they share the host. e2e: a real
- * daemon with its clients. The last two run what was built: worker threads need built files.
+ * unit: no Docker, seconds. integration: real Docker and MySQL, one file at a time since they share the host. gvisor: the
+ * same with gVisor as a runtime of Docker. e2e: a real daemon with its clients. All but the first run what was built: worker
+ * threads need built files.
  */
 export default defineConfig({
   test: {
@@ -14,6 +15,16 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: ['test/integration/gvisor/**'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: FIVE_MINUTES,
+        },
+      },
+      {
+        test: {
+          name: 'gvisor',
+          include: ['test/integration/gvisor/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: FIVE_MINUTES,

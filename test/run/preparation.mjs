@@ -2,6 +2,7 @@
 import { ensureBuild } from '../../src/cli/setup/checkout.mjs';
 import { ensureCompose } from '../../src/cli/setup/compose-plugin.mjs';
 import { ensureDocker } from '../../src/cli/setup/docker-engine.mjs';
+import { ensureGvisor } from '../../src/cli/setup/gvisor.mjs';
 import { ensureGrpcurl, requireGo } from '../../src/cli/setup/grpcurl.mjs';
 import { describeImages, ensureImages } from '../../src/cli/setup/images.mjs';
 import { step } from '../../src/cli/setup/progress.mjs';
@@ -31,6 +32,10 @@ const PREPARATIONS = {
       return describeImages(images);
     });
     return { BERTH_TEST_MYSQL_IMAGE: images.find(({ name }) => name === 'mysql').reference };
+  },
+  gvisor: async () => {
+    await step('prepare gVisor', (note) => ensureGvisor(IMAGES[0], note));
+    return {};
   },
   grpcurl: async () => ({ BERTH_TEST_GRPCURL: await step('prepare grpcurl', ensureGrpcurl) }),
   compose: async () => {

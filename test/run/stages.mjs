@@ -5,7 +5,7 @@ import { withTestDaemon } from './test-daemon.mjs';
 
 /**
  * @typedef {{passed: number, failed: number, skipped: number}} Counts
- * @typedef {'docker' | 'go' | 'images' | 'grpcurl' | 'compose' | 'build'} Need
+ * @typedef {'docker' | 'go' | 'images' | 'grpcurl' | 'compose' | 'build' | 'gvisor'} Need
  * @typedef {object} Stage
  * @property {string} name what `npm test -- NAME` selects
  * @property {Need[]} needs prepared before it, once for all stages; when that fails, so does the stage
@@ -44,7 +44,18 @@ export const STAGES = [
     needs: ['build', 'docker', 'go', 'images', 'grpcurl', 'compose'],
     run: (env) => vitestProject('e2e', env),
   },
+  // Beside the others: a host that cannot run gVisor fails here and nowhere else.
+  {
+    name: 'gvisor',
+    needs: ['build', 'docker', 'images', 'gvisor'],
+    run: (env) => vitestProject('gvisor', env),
+  },
   { name: 'runner', needs: ['go'], run: (env) => goTests('src/runner', env) },
+  {
+    name: 'gvisor-runtime',
+    needs: ['go'],
+    run: (env) => goTests('src/engine/docker/sandbox/gvisor/runtime', env),
+  },
   {
     name: 'go-client',
     needs: ['build', 'docker', 'go', 'images'],

@@ -1,9 +1,11 @@
-// `npm run quickstart`: from a fresh clone to running code and a deployed app. `-- --down` takes it down again.
+// `npm run quickstart`: from a fresh clone to running code and a deployed app. `-- --gvisor` also sets up gVisor, `-- --down`
+// takes everything down again.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuild, ensureDependencies } from './checkout.mjs';
 import { daemonLog, daemonRuns, ensureDaemon, grpcAddress, httpAddress, stopDaemon } from './daemon.mjs';
 import { dockerStartedHere, ensureDocker, stopDockerStartedHere } from './docker-engine.mjs';
+import { ensureGvisor, gvisorRegisteredHere, removeGvisorRegisteredHere } from './gvisor.mjs';
 import { SetupError, requireHost, root, stateDir } from './host.mjs';
 import { describeImages, ensureImages } from './images.mjs';
 import { must, run } from './processes.mjs';
@@ -23,6 +25,7 @@ async function up() {
   await step('build', ensureBuild);
   await step('Docker Engine', ensureDocker);
   await step('images', async (note) => describeImages(await ensureImages(IMAGES, note)));
+  if (process.argv.includes('--gvisor')) await step('gVisor', (note) => ensureGvisor(IMAGES[0], note));
   await step('berthd', ensureDaemon);
 
   say();
@@ -52,6 +55,7 @@ async function down() {
     await step('berthd', async () => ((await stopDaemon()) ? 'stopped' : 'had ended'));
   }
   await step('containers, networks and volumes left', removeOwned);
+  if (gvisorRegisteredHere()) await step('gVisor', removeGvisorRegisteredHere);
   if (dockerStartedHere()) await step('Docker Engine', stopDockerStartedHere);
   say(`Kept: images, what was installed, and the state in ${stateDir()}.`);
 }

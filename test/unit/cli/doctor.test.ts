@@ -253,7 +253,7 @@ const TROUBLES: [string, string, (host: FakeHost) => void, 'warn' | 'fail', RegE
     (h) => (h.dockerAnswers['/info'] = answer({ ...INFO, Runtimes: { runc: {} } })),
     'warn',
     /not installed/,
-    /gvisor\.dev/,
+    /quickstart -- --gvisor/,
   ],
   [
     'gVisor',
@@ -264,7 +264,19 @@ const TROUBLES: [string, string, (host: FakeHost) => void, 'warn' | 'fail', RegE
     },
     'warn',
     /does not know it/,
-    /runsc install/,
+    /quickstart -- --gvisor/,
+  ],
+  [
+    'gVisor',
+    'a runtime without limits',
+    (h) =>
+      (h.dockerAnswers['/info'] = answer({
+        ...INFO,
+        Runtimes: { runsc: { path: 'runsc', runtimeArgs: ['--ignore-cgroups'] } },
+      })),
+    'warn',
+    /no limit holds/,
+    /quickstart -- --gvisor/,
   ],
   [
     'bubblewrap',

@@ -1,21 +1,27 @@
 import { ok, warn, type Check } from '../check.js';
 import { dockerInfo } from '../docker-answers.js';
 
+const GET_GVISOR =
+  'If you want it: npm run quickstart -- --gvisor, as root; it installs gVisor and registers it with Docker.';
+
 export const gvisor: Check = {
   name: 'gVisor',
   async look(host) {
-    const info = await dockerInfo(host);
-    if (info?.Runtimes?.['runsc'] !== undefined) return ok('runsc is a runtime of Docker');
-    const runsc = await host.run(['runsc', '--version']);
-    return runsc === undefined
-      ? warn(
-          'not installed; executions that ask for it are refused',
-          'If you want it: gvisor.dev/docs/user_guide/install.',
-        )
-      : warn(
-          'installed, but Docker does not know it',
-          'Register it: runsc install && systemctl restart docker.',
-        );
+    const runtimes = (await dockerInfo(host))?.Runtimes;
+    if (runtimes?.['berth-runsc'] !== undefined)
+      return ok('berth-runsc is a runtime of Docker: gVisor in a cgroup that holds the limits');
+    const runsc = runtimes?.['runsc'];
+    if (runsc !== undefined) {
+      return JSON.stringify(runsc).includes('ignore-cgroups')
+        ? warn(
+            'the runtime runsc of Docker has --ignore-cgroups, so no limit holds; executions that ask for it are refused',
+            'Add the runtime that holds them: npm run quickstart -- --gvisor, as root.',
+          )
+        : ok('runsc is a runtime of Docker');
+    }
+    return (await host.run(['runsc', '--version'])) === undefined
+      ? warn('not installed; executions that ask for it are refused', GET_GVISOR)
+      : warn('installed, but Docker does not know it; executions that ask for it are refused', GET_GVISOR);
   },
 };
 

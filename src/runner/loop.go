@@ -74,7 +74,10 @@ func (r *runner) handle(fd int, events uint32, as role) error {
 	case roleChildSignal:
 		var drop [64]byte
 		read(fd, drop[:])
-		r.reap()
+		ended := r.reap()
+		if r.run == nil || r.run.draining {
+			r.leftovers += ended // it was killed with the execution's other processes
+		}
 		r.afterReap()
 	case roleBell:
 		r.hearBell()

@@ -12,6 +12,7 @@ import { KIND_LABEL, OWNER_LABEL, SANDBOX_LABEL } from '../labels.js';
 import type { DockerFailure } from '../worker/failure.js';
 import { diagnoseLoss } from './channel-loss.js';
 import { whyLimitsDoNotHold } from './gvisor/held-limits.js';
+import { explainGvisorLoss } from './gvisor/loss.js';
 import { gvisorRuntimeName } from './gvisor/runtime-name.js';
 import { sandboxContainerBody, sandboxContainerName } from './container-config.js';
 import { openHostCgroup } from './host-cgroup.js';
@@ -105,12 +106,15 @@ export class DockerSandboxEngine implements SandboxEngine {
     signal: AbortSignal | undefined,
   ): Promise<SandboxInstance> {
     const { calls, streams, logger } = this.options;
+    const isGvisor = spec.isolation === 'gvisor';
     const channel = await DockerRunnerChannel.open(
       streams,
       {
         containerId,
-        diagnose: (failure: DockerFailure | undefined): Promise<ChannelLoss> =>
-          diagnoseLoss(calls, containerId, failure),
+        diagnose: async (failure: DockerFailure | undefined): Promise<ChannelLoss> => {
+          const loss = await diagnoseLoss(calls, containerId, failure);
+          return isGvisor ? explainGvisorLoss(loss) : loss;
+        },
         onDiagnostics: (line) => logger.warn({ sandbox: sandboxId, line }, 'runner diagnostics'),
       },
       signal,
@@ -120,7 +124,6 @@ export class DockerSandboxEngine implements SandboxEngine {
       const { pid } = await calls.run({ op: 'inspectContainer', id: containerId }, { signal });
       const cgroup = this.options.sameHost && pid > 0 ? openHostCgroup(containerId, pid) : undefined;
       cgroup?.allowCpuBurst();
-      const isGvisor = spec.isolation === 'gvisor';
       const limitsEnforced = !isGvisor || this.#gvisorHoldsLimits(sandboxId, containerId, pid, spec);
       const outside = { cgroup, showsProcesses: !isGvisor, limitsEnforced };
       return new DockerSandbox(sandboxId, containerId, channel, outside, calls);

@@ -59,6 +59,7 @@ CLONE_CHILD_SETTID = 0x01000000
 CALL_NUMBERS = {'x86_64': (56, 273, 274), 'aarch64': (220, 99, 100)}
 ROBUST_LIST_HEAD_BYTES = 24
 MADV_POPULATE_WRITE = 23
+USE_STEP = 65536
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 
 # A variable with one of these beginnings is read when an interpreter starts, so only a new one can obey it.
@@ -112,13 +113,26 @@ class LibC:
         for address, size in pages:
             self._call(self._madvise, (address, size, MADV_POPULATE_WRITE))
 
+    def use(self, areas):
+        """Makes memory present where the kernel has no advice for that (gVisor).
+
+        There a child gets much more than a page when it uses one, and up to 2 MiB are copied: too much to wait for once
+        the program has come.
+        """
+        for start, end, writable in areas:
+            for address in range(start, end, USE_STEP):
+                byte = Byte.from_address(address)
+                value = byte.value
+                if writable:
+                    byte.value = value
+
     def inherit_file_pages(self):
         """Has a fork copy the page table entries of mapped files, as it does for other memory.
 
         It leaves them to be found by faults again, a hundred in a small program, unless one of the mapping's pages
         was written to. So one byte of each is written, with the value that it has.
         """
-        for start, end, rights in mappings():
+        for start, end, rights, _ in mappings():
             if rights[:2] == 'r-' and rights[3] == 'p':
                 self._write_first_byte(start, end - start, PROT_READ | (PROT_EXEC if rights[2] == 'x' else 0))
 
@@ -259,6 +273,7 @@ class Warm:
         self.modules = frozenset(sys.modules)
         self.last_module = next(reversed(sys.modules))
         self.pages = ()
+        self.areas = ()
 
 
 def zygote():
@@ -274,6 +289,8 @@ def zygote():
             gc.freeze()
             touched = rehearse(warm)
         warm.pages = [(Word(address), Word(size)) for address, size in touched]
+        if not tells_pages():
+            warm.areas = readable_areas()
         report = {
             'version': '.'.join(map(str, sys.version_info[:3])),
             'preloaded': sorted(warm.shadowable),
@@ -380,7 +397,7 @@ def rehearse(warm):
     for fd in (job_read, status_write, over_write, go_read):
         os.close(fd)
     ended_well = os.read(over_read, 1)
-    pages = copied_pages(pid) if ended_well else []
+    pages = copied_pages(pid) if ended_well and tells_pages() else []
     for fd in (status_read, over_read, go_write):
         os.close(fd)
     os.waitpid(pid, 0)
@@ -389,14 +406,29 @@ def rehearse(warm):
 
 
 def mappings():
-    """[(start, end, rights)] of this process's memory; rights are as in r-xp."""
+    """[(start, end, rights, name)] of this process's memory; rights are as in r-xp, name is of a file or empty."""
     found = []
     with open('/proc/self/maps') as maps:
         for line in maps:
-            bounds, rights, _, _, _, *name = line.split(None, 5)
-            if not (name and name[0].startswith(('[vdso', '[vvar', '[vsys'))):
-                found.append((*(int(bound, 16) for bound in bounds.split('-')), rights))
+            bounds, rights, _, _, _, *rest = line.split(None, 5)
+            name = rest[0].strip() if rest else ''
+            if not name.startswith(('[vdso', '[vvar', '[vsys')):
+                found.append((*(int(bound, 16) for bound in bounds.split('-')), rights, name))
     return found
+
+
+def tells_pages():
+    """Whether the kernel tells which pages a process has. gVisor does not."""
+    return os.path.exists('/proc/self/pagemap')
+
+
+def readable_areas():
+    """[(start, end, writable)] of the memory that a child takes over; of the stack, gVisor shows all it may grow to."""
+    return [
+        (start, end, rights[1] == 'w')
+        for start, end, rights, name in mappings()
+        if rights[0] == 'r' and name != '[stack]'
+    ]
 
 
 def copied_pages(pid):
@@ -404,7 +436,7 @@ def copied_pages(pid):
     size = os.sysconf('SC_PAGESIZE')
     pages = []
     with open(f'/proc/{pid}/pagemap', 'rb', buffering=0) as pagemap:
-        for start, end, rights in mappings():
+        for start, end, rights, _ in mappings():
             if rights[:2] != 'rw':
                 continue
             entries = os.pread(pagemap.fileno(), (end - start) // size * 8, start // size * 8)
@@ -430,6 +462,7 @@ def await_program(warm, bell, job_fd, status_fd):
     warm.libc.become_dumpable()
     os.chdir(WORK_DIRECTORY)
     warm.libc.populate(warm.pages)
+    warm.libc.use(warm.areas)
     os.write(status_fd, b'{"pid":%d}\n' % os.getpid())
     job = Job(job_fd)
     try:

@@ -109,16 +109,12 @@ func (group *cgroup) settings(limits limits) (all []setting) {
 			}
 		}
 	}
-	// What one period leaves may be used in the next (Linux 5.14 and later): gVisor works in bursts, and a small program
-	// would wait for half of its time.
 	if limits.cpuQuotaUs > 0 && limits.cpuPeriodUs > 0 {
 		if group.unified {
 			all = append(all, setting{file: "cpu.max", value: number(limits.cpuQuotaUs) + " " + number(limits.cpuPeriodUs)})
-			all = append(all, setting{file: "cpu.max.burst", value: number(limits.cpuQuotaUs), optional: true})
 		} else {
 			all = append(all, setting{"cpu", "cpu.cfs_period_us", number(limits.cpuPeriodUs), false})
 			all = append(all, setting{"cpu", "cpu.cfs_quota_us", number(limits.cpuQuotaUs), false})
-			all = append(all, setting{"cpu", "cpu.cfs_burst_us", number(limits.cpuQuotaUs), true})
 		}
 	}
 	if limits.pids > 0 {

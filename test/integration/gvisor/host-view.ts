@@ -50,6 +50,13 @@ export class HostView {
     return Number(pattern.exec(readFileSync(file, 'utf8'))?.[1]);
   }
 
+  /** CPU time used, and the periods of its quota in which it wanted any. */
+  cpu(): { cpuMs: number; periods: number } {
+    const used = this.read({ controller: 'cpuacct', file: 'cpuacct.usage' }, 'cpu.stat');
+    const periods = this.read({ controller: 'cpu', file: 'cpu.stat' }, 'cpu.stat', /nr_periods (\d+)/);
+    return { cpuMs: IS_V2 ? used / 1e3 : used / 1e6, periods };
+  }
+
   /** Host processes in the cgroup of each controller. */
   members(): number[][] {
     return this.cgroups.map((directory) =>

@@ -23,6 +23,8 @@ export async function breakableConnection(address, tenant) {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = connect({ address: `127.0.0.1:${server.address().port}`, tenant });
+  // It shall stand before it breaks: else most would break while they are made, and nothing is lost with them.
+  await client.pool.listPools({});
   const breakAll = () => {
     server.close();
     for (const socket of sockets) socket.resetAndDestroy();

@@ -27,17 +27,17 @@ export function outcomeOf({ ended, error }) {
 /**
  * Whether the vandal explains how it ended. Only for an execution in a sandbox that was hit, and only typed as the contract
  * says: lost since its container died, or out of memory (a hit container that had been at its limit says so), or cancelled
- * since its sandbox was recycled.
+ * since its sandbox was recycled or its pool drained.
  *
  * @param {import('./vandal.mjs').Vandal} vandal
  */
 export function isLoss(seen, vandal) {
   const { ended } = seen;
   if (ended === undefined) return false;
-  const how = vandal.hitOn(seen.sandboxId);
-  if (how === 'recycled')
-    return ended.reason === EndReason.CANCELLED && ended.cancelCause === CancelCause.SANDBOX_DELETED;
-  if (how === undefined) return false;
+  const how = vandal.hitOn(seen.started);
+  const isDeleted = ended.reason === EndReason.CANCELLED && ended.cancelCause === CancelCause.SANDBOX_DELETED;
+  if (how === 'recycled' || vandal.drained(seen.started)) if (isDeleted) return true;
+  if (how === undefined || how === 'recycled') return false;
   return (
     (ended.reason === EndReason.SANDBOX_LOST && ended.lostCause === LostCause.CONTAINER_DIED) ||
     ended.reason === EndReason.OUT_OF_MEMORY

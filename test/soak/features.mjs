@@ -5,7 +5,7 @@ import { python } from './actions/action.mjs';
 const NO_SUCH = 'none-000000000000';
 
 /**
- * @typedef {Record<'cancelExecution' | 'attachExecution' | 'listExecutions' | 'watchPools' | 'recycleSandbox' | 'gvisor', boolean>} Features
+ * @typedef {Record<'cancelExecution' | 'attachExecution' | 'listExecutions' | 'watchPools' | 'recycleSandbox' | 'drainPool' | 'gvisor', boolean>} Features
  */
 
 /**
@@ -23,6 +23,7 @@ export async function detectFeatures(client) {
     listExecutions: () => client.sandbox.listExecutions({ pageSize: 1 }),
     watchPools: () => first(client.pool.watchPools({})),
     recycleSandbox: () => client.pool.recycleSandbox({ sandboxId: NO_SUCH }),
+    drainPool: () => client.pool.drainPool({ poolId: NO_SUCH }),
     gvisor: () => client.run({ ...python('print(1)'), isolation: Isolation.GVISOR }),
   };
   const features = {};

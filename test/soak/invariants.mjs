@@ -104,6 +104,21 @@ export async function checkAtRest(checks, { client, owner, pools, uids, seenCont
   );
 }
 
+/** @param {import('./watch/pools.mjs').PoolWatch} watch */
+export async function checkPoolEvents(checks, watch, client, pools) {
+  const existing = [];
+  for (const { poolId } of pools) {
+    const { pool } = await client.pool.getPool({ poolId });
+    existing.push(...pool.sandboxes.map(({ sandboxId }) => sandboxId));
+  }
+  const kinds = [...watch.counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
+  checks.add(
+    'WatchPools: what was created and not destroyed is there',
+    sameSet([...watch.alive], existing),
+    `${watch.alive.size} told, ${existing.length} there; ${kinds}`,
+  );
+}
+
 /** No record may say that something still runs. */
 export async function checkRecords(checks, address, tenants) {
   const open = [];

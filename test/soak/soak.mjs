@@ -13,6 +13,7 @@ import {
   checkAtRest,
   checkGrowth,
   checkLog,
+  checkPoolEvents,
   checkRecords,
   checkStop,
   settledPools,
@@ -24,6 +25,7 @@ import { Tally } from './tally.mjs';
 import { Vandal } from './vandal.mjs';
 import { watchContainers } from './watch/containers.mjs';
 import { DaemonWatch, lookAt } from './watch/daemon.mjs';
+import { PoolWatch } from './watch/pools.mjs';
 
 /** Uids of its own, so that a process on the host can be told to be of this berthd. */
 const UIDS = { uidFirst: 700_000, uidCount: 40_000 };
@@ -57,11 +59,14 @@ export async function runSoak({ minutes, seed, logFile, signal }) {
     });
     client = connect({ address: berthd.grpcAddress });
     const { features, missing } = await detectFeatures(client);
-    await settledPools(client, signal);
+    const poolsBefore = await withSandboxes(client, await settledPools(client, signal));
     const before = lookAt(berthd.pid);
 
     const vandal = new Vandal({ owner, random: random.fork(), client, features });
     const watch = new DaemonWatch(berthd.pid);
+    const poolWatch = features.watchPools
+      ? new PoolWatch(client, poolsBefore, (what) => tally.fail(what))
+      : undefined;
     await step('load', async (note) => {
       const deadlineMs = performance.now() + minutes * 60_000;
       const over = new AbortController();
@@ -84,6 +89,8 @@ export async function runSoak({ minutes, seed, logFile, signal }) {
       const seenContainers = containers.ids;
       await checkAtRest(checks, { client, owner, pools, uids: UIDS, seenContainers, before, berthd });
       checkGrowth(checks, watch);
+      if (poolWatch !== undefined) await checkPoolEvents(checks, poolWatch, client, pools);
+      await poolWatch?.stop();
       if (features.listExecutions) await checkRecords(checks, berthd.grpcAddress, TENANTS);
     });
     await step('stop with work in flight', async () => {
@@ -114,6 +121,11 @@ export async function runSoak({ minutes, seed, logFile, signal }) {
     });
   }
   failOn(tally, checks, seed);
+}
+
+async function withSandboxes(client, pools) {
+  const answers = await Promise.all(pools.map(({ poolId }) => client.pool.getPool({ poolId })));
+  return answers.map(({ pool }) => pool);
 }
 
 function failOn(tally, checks, seed) {

@@ -1,4 +1,5 @@
-// Takes sandboxes away under the executions in them: `docker kill`, `docker rm -f`, and RecycleSandbox where there is one.
+// Takes sandboxes away under the executions in them: `docker kill`, `docker rm -f`, and RecycleSandbox and DrainPool where
+// there are such.
 import { setTimeout as delay } from 'node:timers/promises';
 import { SandboxState } from '../../dist/clients/typescript/src/index.js';
 import { run } from '../../src/cli/setup/processes.mjs';
@@ -7,26 +8,36 @@ const LEAST_PAUSE_MS = 800;
 const LONGEST_PAUSE_MS = 3_000;
 /** How often one is chosen that an execution runs in; else any, also one that is being created, reset or destroyed. */
 const BUSY_SHARE = 0.7;
+const DRAIN_MS = 300;
 
 /** What was done to which sandbox, noted before it is done: whoever asks afterwards finds it. */
 export class Vandal {
   /** @type {Map<string, 'killed' | 'removed' | 'recycled'>} */
   #hits = new Map();
+  /** Pools that were drained, with what ran in them, and warmed again. */
+  #drained = new Map();
 
   /** @param {{owner: string, random: import('./random.mjs').Random, client: object, features: import('./features.mjs').Features}} options */
   constructor(options) {
     this.options = options;
   }
 
-  /** How a sandbox was hit, if it was. */
-  hitOn(sandboxId) {
-    return this.#hits.get(sandboxId);
+  /** How the sandbox of an execution was hit, if it was. @param {{sandboxId: string, poolId: string} | undefined} started */
+  hitOn(started) {
+    return this.#hits.get(started?.sandboxId);
+  }
+
+  /** Whether the pool of an execution was drained at some time. */
+  drained(started) {
+    return this.#drained.has(started?.poolId);
   }
 
   /** How often each was done. */
   counts() {
     const counts = {};
     for (const how of this.#hits.values()) counts[how] = (counts[how] ?? 0) + 1;
+    for (const times of this.#drained.values())
+      counts['pools drained'] = (counts['pools drained'] ?? 0) + times;
     return counts;
   }
 
@@ -35,15 +46,31 @@ export class Vandal {
     const { random, features } = this.options;
     for (;;) {
       const pauseMs = random.int(LEAST_PAUSE_MS, LONGEST_PAUSE_MS);
-      const how = random.pick(['killed', 'removed', ...(features.recycleSandbox ? ['recycled'] : [])]);
+      const { how } = random.pickWeighted([
+        { weight: 4, how: 'killed' },
+        { weight: 4, how: 'removed' },
+        ...(features.recycleSandbox ? [{ weight: 3, how: 'recycled' }] : []),
+        ...(features.drainPool ? [{ weight: 1, how: 'drained' }] : []),
+      ]);
       const choice = { place: random.fraction(), busy: random.chance(BUSY_SHARE) };
       try {
         await delay(pauseMs, undefined, { signal });
       } catch {
         return;
       }
-      await this.#hit(how, choice);
+      if (how === 'drained') await this.#drain(choice.place);
+      else await this.#hit(how, choice);
     }
+  }
+
+  /** Drains a pool with little patience, and brings it back. */
+  async #drain(place) {
+    const { client } = this.options;
+    const { pools } = await client.pool.listPools({ pageSize: 500 });
+    const { poolId } = pools[Math.floor(place * pools.length)];
+    this.#drained.set(poolId, (this.#drained.get(poolId) ?? 0) + 1);
+    await client.pool.drainPool({ poolId, timeoutMs: DRAIN_MS });
+    await client.pool.warmPool({ target: { $case: 'poolId', value: poolId } });
   }
 
   async #busySandboxes() {

@@ -69,7 +69,7 @@ print(h.hexdigest(), sys.argv[1:])`;
     name: 'command',
     weight: 6,
     async run(context) {
-      const code = context.random.int(0, 255);
+      const code = context.random.pick([0, 1, 42, 255]);
       const request = command('sh', '-c', `printf '%s' "$1"; exit ${code}`, 'sh', `<${code}>`);
       const seen = await follow(context.client, placed(request, context));
       return [{ seen, wanted: { ends: `exited ${code}`, stdout: `<${code}>`, stderr: '' } }];

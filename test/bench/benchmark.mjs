@@ -7,6 +7,7 @@ import { say, step } from '../../src/cli/setup/progress.mjs';
 import { connect } from '../../dist/clients/typescript/src/index.js';
 import { startBerthd } from './berthd.mjs';
 import { removeLabelled } from './leftovers.mjs';
+import { TooBusy } from './measure/interleaved.mjs';
 import { bareInterpreter } from './peers/bare-python.mjs';
 import { profileExecution } from './profile/execution.mjs';
 import { machine } from './report/machine.mjs';
@@ -68,7 +69,13 @@ export async function runBenchmark({ scenarios, jsonFile, profile, sandboxImage,
     const bench = { id, berthd, client, docker: new Docker(), python, sandboxImage, compose, signal };
     for (const name of scenarios) {
       await step(`measure ${name}`, async (note) => {
-        findings.push(...(await MEASURE[name]({ ...bench, note })));
+        try {
+          findings.push(...(await MEASURE[name]({ ...bench, note })));
+        } catch (error) {
+          // What the others found is not lost with it.
+          if (!(error instanceof TooBusy)) throw error;
+          findings.push({ name, missing: error.message });
+        }
       });
     }
     if (profile) await profileExecution(bench);

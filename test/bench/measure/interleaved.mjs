@@ -4,6 +4,11 @@ import { Samples } from './samples.mjs';
 
 const FEWEST_ROUNDS = 3;
 
+/** So few measurements came about that they would say nothing. */
+export class TooBusy extends SetupError {
+  name = 'TooBusy';
+}
+
 /**
  * One round is one call of each side, in order. Warm-up rounds are not counted. Ends after `rounds`, or when `limitMs` is
  * over, and then with fewer samples.
@@ -21,7 +26,7 @@ export async function interleaved(sides, { rounds, warmUp, limitMs, signal }) {
     await once(sides, done, signal, (side, values) => values.forEach((value) => samples[side].add(value)));
   }
   if (done < Math.min(rounds, FEWEST_ROUNDS)) {
-    throw new SetupError(
+    throw new TooBusy(
       `Only ${done} rounds of measurements fit into ${limitMs} ms: this machine is too busy.`,
     );
   }

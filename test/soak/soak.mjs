@@ -60,7 +60,8 @@ export async function runSoak({ minutes, seed, logFile, signal }) {
     client = connect({ address: berthd.grpcAddress });
     const { features, missing } = await detectFeatures(client);
     const poolsBefore = await withSandboxes(client, await settledPools(client, signal));
-    const before = lookAt(berthd.pid);
+    const sandboxes = poolsBefore.reduce((sum, { totalSandboxes }) => sum + totalSandboxes, 0);
+    const before = { ...lookAt(berthd.pid), sandboxes };
 
     const vandal = new Vandal({ owner, random: random.fork(), client, features });
     const watch = new DaemonWatch(berthd.pid);

@@ -19,7 +19,10 @@ async function prepare() {
   );
 }
 
-/** Aborted by the first SIGINT or SIGTERM; everything is taken down then. A second one ends at once. */
+/**
+ * Aborted by the first SIGINT or SIGTERM, or by an error that nobody caught; everything is taken down then. A second signal
+ * ends at once.
+ */
 function interruption() {
   const abort = new AbortController();
   const onSignal = () => {
@@ -28,6 +31,7 @@ function interruption() {
     say('\ninterrupted: taking everything down');
     abort.abort(new SetupError('The soak was interrupted.'));
   };
+  process.on('uncaughtException', (error) => abort.abort(error));
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   return abort.signal;

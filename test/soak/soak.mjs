@@ -71,7 +71,9 @@ export async function runSoak({ minutes, seed, logFile, signal }) {
     await step('load', async (note) => {
       const deadlineMs = performance.now() + minutes * 60_000;
       const over = new AbortController();
-      const raging = vandal.rage(AbortSignal.any([over.signal, signal]));
+      const raging = vandal
+        .rage(AbortSignal.any([over.signal, signal]))
+        .catch((error) => tally.fail(`the vandal: ${error.stack}`));
       const noting = setInterval(() => note(`${tally.runs} done, ${tally.failureCount} wrong`), 1_000);
       try {
         const { grpcAddress: address } = berthd;
@@ -110,7 +112,10 @@ export async function runSoak({ minutes, seed, logFile, signal }) {
     for (const text of missing) say(`not in this berthd: ${text}`);
     if (leftOut.length > 0) say(`left out therefore: ${leftOut.join(', ')}`);
   } catch (error) {
-    throw signal.aborted ? signal.reason : error;
+    if (signal.aborted) throw signal.reason;
+    // Which may be why: a berthd that is gone answers nobody.
+    for (const failure of tally.failures) say(`wrong before: ${failure}`);
+    throw error;
   } finally {
     client?.close();
     containers?.close();

@@ -70,7 +70,8 @@ export class Vandal {
     const { poolId } = pools[Math.floor(place * pools.length)];
     this.#drained.set(poolId, (this.#drained.get(poolId) ?? 0) + 1);
     await client.pool.drainPool({ poolId, timeoutMs: DRAIN_MS });
-    await client.pool.warmPool({ target: { $case: 'poolId', value: poolId } });
+    // Not to be waited for: what it makes may have been hit by then.
+    await client.pool.warmPool({ target: { $case: 'poolId', value: poolId }, noWait: true });
   }
 
   async #busySandboxes() {

@@ -23,7 +23,13 @@ export class DaemonWatch {
 
   constructor(pid) {
     this.looks.push(lookAt(pid));
-    this.timer = setInterval(() => this.looks.push(lookAt(pid)), EVERY_MS);
+    this.timer = setInterval(() => {
+      try {
+        this.looks.push(lookAt(pid));
+      } catch {
+        // It is gone, which the clients see and say.
+      }
+    }, EVERY_MS);
   }
 
   stop() {

@@ -173,7 +173,7 @@ export const configSchema = z.strictObject({
         'on',
         'Whether code may run in sandboxes of bubblewrap while there is no Docker.',
       ),
-      bwrap: text('bwrap', 'Name or path of bubblewrap.'),
+      bwrap: text('bwrap', 'Name or path of bubblewrap; not below /tmp.'),
       python: text(
         '',
         'Path of the python3 of local sandboxes, whose installation they may read; empty: the first of /usr/local/bin, /usr/bin, /bin.',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { access, constants, readFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { messageOf } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { RunnerSession } from '../../domain/sandbox/runner-session.js';
@@ -9,7 +9,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import { localPrograms, type LocalPrograms } from '../docker/images/local-programs.js';
 import { CgroupTree } from './cgroup-tree.js';
 import { LocalSandboxEngine, type LocalHost } from './engine.js';
-import { hostTree, rootfsTree, type FileTree } from './file-tree.js';
+import { canBeSeen, hostTree, rootfsTree, type FileTree } from './file-tree.js';
 import { findPython } from './host-python.js';
 
 export interface LocalEngineOptions {
@@ -199,7 +199,12 @@ async function sandboxTree({ config, root }: LocalEngineOptions): Promise<FileTr
       ? await hostTree(join(root, 'templates/local/etc'))
       : await rootfsTree(config.rootfs);
   for (const exposed of config.expose.split(',').map((path) => path.trim())) {
-    if (exposed !== '') tree.binds.push({ source: exposed, target: exposed });
+    if (exposed === '') continue;
+    if (!isAbsolute(exposed) || !canBeSeen(exposed))
+      throw new Error(
+        `local.expose: ${exposed} cannot be shown; it must be absolute, and not where sandboxes have files of their own`,
+      );
+    tree.binds.push({ source: exposed, target: exposed });
   }
   return tree;
 }
@@ -247,7 +252,7 @@ async function tryHost(sandboxes: LocalSandboxEngine, host: LocalHost, signal: A
 
 /** What to do about the ways in which hosts keep namespaces from being made. */
 function hint(message: string): string {
-  if (/user namespace/.test(message))
+  if (/namespace.*(not permitted|No space|no space)/.test(message))
     return ' (see /proc/sys/user/max_user_namespaces, and kernel.apparmor_restrict_unprivileged_userns where AppArmor is used)';
   if (/proc/.test(message) && /Operation not permitted|Permission denied/.test(message))
     return ' (in a container whose /proc is masked, no other /proc can be mounted)';

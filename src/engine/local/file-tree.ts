@@ -25,7 +25,7 @@ const HOST_ETC = [
 ];
 /** Interpreters of the distribution have their site configuration here. */
 const HOST_ETC_PYTHON = /^python3(\.\d+)?$/;
-/** Of an unpacked root file system: what every sandbox has of its own. */
+/** What every sandbox has of its own, whatever the host or an unpacked root file system has there. */
 const OWN_DIRECTORIES = new Set(['proc', 'sys', 'dev', 'tmp', 'workspace', 'berth', 'lost+found']);
 
 /** The parts of the host's file system that an interpreter needs. `etc` holds Berth's files for `/etc`. */
@@ -48,6 +48,11 @@ export async function rootfsTree(rootfs: string): Promise<FileTree> {
     rootfs,
     (await readdir(rootfs)).filter((name) => !OWN_DIRECTORIES.has(name)),
   );
+}
+
+/** Whether a sandbox can see the host's files of this path at all. */
+export function canBeSeen(absolute: string): boolean {
+  return !OWN_DIRECTORIES.has(absolute.split('/')[1] ?? '');
 }
 
 async function topLevel(root: string, names: string[]): Promise<FileTree> {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Bind } from './file-tree.js';
+import { canBeSeen, type Bind } from './file-tree.js';
 
 const STANDARD_DIRECTORIES = ['/usr/local/bin', '/usr/bin', '/bin'];
 const ASK = 'import json, sys; print(json.dumps([sys.executable, sys.version, sys.prefix, sys.base_prefix]))';
@@ -51,6 +51,11 @@ async function askPython(candidate: string): Promise<HostPython> {
     throw new Error(`${candidate} cannot be asked for its version: ${(error as Error).message}`);
   }
   const [executable = candidate, version = '', ...prefixes] = answer;
+  const hidden = [executable, ...prefixes].find((file) => !canBeSeen(file));
+  if (hidden !== undefined)
+    throw new Error(
+      `local.python: sandboxes have a ${path.dirname(hidden)} of their own; move the interpreter elsewhere`,
+    );
   const outside = [...new Set(prefixes)].filter((prefix) => !/^\/usr(\/|$)/.test(prefix));
   return {
     executable,

@@ -67,6 +67,7 @@ func inner(c *innerConfig) error {
 	if err := install(filter); err != nil {
 		return err
 	}
+	os.Unsetenv("PWD") // bubblewrap's
 	return fmt.Errorf("%s: %w", c.Command[0], syscall.Exec(c.Command[0], c.Command, os.Environ()))
 }
 

@@ -20,6 +20,7 @@ const script = async (name: string, text: string): Promise<string> => {
 };
 
 it.each([
+  ['a path cannot be shown', { expose: '/usr,/tmp/x' }, /local\.expose: \/tmp\/x cannot be shown/],
   ['it is turned off', { mode: 'off' as const }, /turned off \(local\.mode\)/],
   [
     'there is no bubblewrap',

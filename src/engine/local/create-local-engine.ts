@@ -81,12 +81,14 @@ export async function createLocalEngine(options: LocalEngineOptions): Promise<Lo
   const languageVersions = new Map<string, string>();
   const closing = new AbortController();
   const settle = async (): Promise<void> => {
+    let cgroups: CgroupTree | undefined;
     try {
       if (config.mode === 'off') throw new Error('they are turned off (local.mode)');
-      const host = await lookAtHost(options, closing.signal);
-      await removeLeftovers(host.cgroups, logger);
+      await requireRoot();
+      cgroups = await openCgroups(options);
+      await removeLeftovers(cgroups, logger);
+      const host = await lookAtHost(options, cgroups, closing.signal);
       languageVersions.set('python', await tryHost(sandboxes, host, closing.signal));
-      if (closing.signal.aborted) return;
       sandboxes.open(host);
       logger.info(
         {
@@ -98,6 +100,7 @@ export async function createLocalEngine(options: LocalEngineOptions): Promise<Lo
       );
     } catch (error) {
       sandboxes.problem = messageOf(error);
+      await cgroups?.close();
       logger.info(
         { event: 'local_engine_refused', reason: sandboxes.problem },
         'no local sandboxes on this host',
@@ -121,9 +124,12 @@ export async function createLocalEngine(options: LocalEngineOptions): Promise<Lo
 }
 
 /** Everything that a sandbox needs. @throws Error that says what is missing and what to do */
-async function lookAtHost(options: LocalEngineOptions, signal: AbortSignal): Promise<LocalHost> {
+async function lookAtHost(
+  options: LocalEngineOptions,
+  cgroups: CgroupTree | undefined,
+  signal: AbortSignal,
+): Promise<LocalHost> {
   const { config, root, executionUids } = options;
-  await requireRoot();
   const { first, count } = executionUids;
   if (config.runnerUid >= first && config.runnerUid < first + count)
     throw new Error(`local.runnerUid ${config.runnerUid} is one of the uids of executions; give it another`);
@@ -131,7 +137,6 @@ async function lookAtHost(options: LocalEngineOptions, signal: AbortSignal): Pro
   const python = await findPython(config.python, config.rootfs);
   const tree = await sandboxTree(options);
   tree.binds.push(...python.binds);
-  const cgroups = await openCgroups(options);
   const programs = await localPrograms({ root, cacheDir: options.cacheDir, signal });
   const launchers = join(root, 'src/runner/launchers');
   return {

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { IMAGE, startEngine, startSandbox } from './support.js';
+import { cgroupsOf, IMAGE, startEngine, startSandbox } from './support.js';
 
 let directory: string;
 beforeAll(async () => {
@@ -50,6 +50,7 @@ it.each([
     message: expect.stringMatching(problem) as string,
   });
   await engine.close();
+  expect(cgroupsOf(engine.owner)).toEqual([]);
 });
 
 it('refuses where bubblewrap cannot make namespaces, with its reason', async () => {

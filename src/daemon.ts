@@ -14,6 +14,7 @@ import { Executor } from './domain/sandbox/executor.js';
 import { Languages } from './domain/sandbox/languages.js';
 import { sandboxFactory } from './domain/sandbox/sandbox.js';
 import { createDockerEngine, type DockerEngine } from './engine/docker/create-docker-engine.js';
+import { createLocalEngine, type LocalEngine } from './engine/local/create-local-engine.js';
 import { createHttpServer, type ComponentHealth, type HealthReport } from './http/server.js';
 import { shipped } from './lib/package-root.js';
 import { openStore, type Store } from './store/open-store.js';
@@ -46,6 +47,7 @@ export class Daemon {
     private readonly logger: Logger,
     private readonly store: Store,
     private readonly docker: DockerEngine,
+    private readonly local: LocalEngine,
     private readonly pools: PoolManager,
     private readonly executor: Executor,
     private readonly envs: EnvOperations,
@@ -77,6 +79,17 @@ export class Daemon {
         logger: logger.child({ component: 'docker' }),
       });
       opened.push(docker);
+      const local = await createLocalEngine({
+        owner: config.owner,
+        root: shipped(),
+        cacheDir: config.cache.dir,
+        seccompProfilePath: shipped('templates', 'seccomp', 'sandbox.json'),
+        images: [config.sandbox.pythonImage],
+        executionUids: { first: config.sandbox.uidFirst, count: config.sandbox.uidCount },
+        config: config.local,
+        logger: logger.child({ component: 'local' }),
+      });
+      opened.push(local);
 
       const languages = new Languages([
         { name: 'python', version: '3.11', image: config.sandbox.pythonImage, entry: 'main.py' },
@@ -97,7 +110,7 @@ export class Daemon {
       ]);
       opened.push(pools);
       opened.push({ close: () => grpc.close(0) });
-      const daemon = new Daemon(config, logger, store, docker, pools, executor, envs, grpc, undefined);
+      const daemon = new Daemon(config, logger, store, docker, local, pools, executor, envs, grpc, undefined);
       opened.push({ close: () => daemon.#closeHttp() });
       await daemon.#listen();
       return daemon;
@@ -241,6 +254,7 @@ export class Daemon {
     await this.grpc.close(STREAM_GRACE_MS);
     await this.pools.close();
     await this.#closeHttp();
+    await this.local.close();
     await this.docker.close();
     await this.store.close();
     this.logger.info({ event: 'berthd_stopped' }, 'berthd stopped');

@@ -24,7 +24,7 @@ export interface ConfigKey {
 }
 
 /** Variables that start with BERTH_ and are read by others than berthd's configuration. */
-const OTHER_VARIABLES = new Set(['BERTH_CONFIG', 'BERTH_ADDRESS', 'BERTH_TENANT', 'BERTH_CACHE_DIR']);
+const OTHER_VARIABLES = new Set(['BERTH_CONFIG', 'BERTH_ADDRESS', 'BERTH_TENANT']);
 
 type Tree = { [key: string]: Tree | z.ZodType };
 

@@ -51,6 +51,7 @@ export const STAGES = [
     run: (env) => vitestProject('gvisor', env),
   },
   { name: 'runner', needs: ['go'], run: (env) => goTests('src/runner', env) },
+  { name: 'enclosure', needs: ['go'], run: (env) => goTests('src/engine/local/enclosure', env) },
   {
     name: 'gvisor-runtime',
     needs: ['go'],

@@ -36,6 +36,7 @@ class FakeHost implements HostView {
   programs: Record<string, { code: number; output: string }> = {
     'bwrap --version': { code: 0, output: 'bubblewrap 0.8.0\n' },
     'bwrap --ro-bind / / --unshare-all true': { code: 0, output: '' },
+    '/usr/bin/python3 --version': { code: 0, output: 'Python 3.11.2\n' },
   };
   dockerAnswers: Record<string, DockerAnswer> = {
     '/version': answer({ Version: '20.10.24+dfsg1', ApiVersion: '1.41' }),
@@ -279,7 +280,7 @@ const TROUBLES: [string, string, (host: FakeHost) => void, 'warn' | 'fail', RegE
     /quickstart -- --gvisor/,
   ],
   [
-    'bubblewrap',
+    'local engine',
     'not there',
     (h) => (h.programs = {}),
     'warn',
@@ -287,12 +288,20 @@ const TROUBLES: [string, string, (host: FakeHost) => void, 'warn' | 'fail', RegE
     /apt-get install bubblewrap/,
   ],
   [
-    'bubblewrap',
+    'local engine',
     'not allowed',
     (h) => (h.programs['bwrap --ro-bind / / --unshare-all true'] = { code: 1, output: 'No permissions' }),
     'warn',
     /No permissions/,
     /user namespaces/,
+  ],
+  [
+    'local engine',
+    'without an interpreter',
+    (h) => delete h.programs['/usr/bin/python3 --version'],
+    'warn',
+    /no \/usr\/bin\/python3/,
+    /BERTH_LOCAL_PYTHON/,
   ],
   [
     'sandbox image',

@@ -5,7 +5,7 @@ import { daemon } from './daemon.js';
 import { dockerDisk, stateDisk } from './disk.js';
 import { dockerEngine } from './docker.js';
 import { sandboxImage } from './images.js';
-import { bubblewrap, gvisor } from './isolation.js';
+import { gvisor, localEngine } from './isolation.js';
 import { memory } from './memory.js';
 import { envPorts } from './ports.js';
 import { envSubnets } from './subnets.js';
@@ -24,7 +24,7 @@ export const CHECKS: readonly Check[] = [
   envPorts,
   envSubnets,
   gvisor,
-  bubblewrap,
+  localEngine,
   sandboxImage,
   daemon,
 ];

@@ -1,5 +1,6 @@
 import { ok, warn, type Check } from '../check.js';
 import { dockerInfo } from '../docker-answers.js';
+import type { HostView } from '../host-view.js';
 
 const GET_GVISOR =
   'If you want it: npm run quickstart -- --gvisor, as root; it installs gVisor and registers it with Docker.';
@@ -25,22 +26,43 @@ export const gvisor: Check = {
   },
 };
 
-export const bubblewrap: Check = {
-  name: 'bubblewrap',
+const PYTHONS = ['/usr/local/bin/python3', '/usr/bin/python3', '/bin/python3'];
+
+/** What sandboxes are made with while Docker is away. */
+export const localEngine: Check = {
+  name: 'local engine',
   async look(host) {
-    const version = await host.run(['bwrap', '--version']);
+    const { mode, bwrap, python, rootfs } = host.config.local;
+    if (mode === 'off') return ok('turned off (local.mode)');
+    const version = await host.run([bwrap, '--version']);
     if (version === undefined) {
       return warn(
-        'not installed; without Docker, code cannot be run as isolated local processes',
+        'bubblewrap is not installed; without Docker, code cannot be run as isolated local processes',
         'If you want that: apt-get install bubblewrap.',
       );
     }
-    const trial = await host.run(['bwrap', '--ro-bind', '/', '/', '--unshare-all', 'true']);
-    return trial?.code === 0
-      ? ok(version.output.trim())
-      : warn(
-          `${version.output.trim()}, but it cannot isolate here: ${trial?.output.trim() ?? ''}`,
-          'Allow user namespaces: sysctl -w kernel.unprivileged_userns_clone=1, or run as root.',
-        );
+    const trial = await host.run([bwrap, '--ro-bind', '/', '/', '--unshare-all', 'true']);
+    if (trial?.code !== 0) {
+      return warn(
+        `${version.output.trim()}, but it cannot isolate here: ${trial?.output.trim() ?? ''}`,
+        'Allow user namespaces: sysctl -w user.max_user_namespaces=10000, and kernel.unprivileged_userns_clone=1 where there is such a key.',
+      );
+    }
+    const name = await interpreter(host, python === '' ? PYTHONS : [python]);
+    if (name === undefined && rootfs === '') {
+      return warn(
+        `${version.output.trim()}, but there is no ${python === '' ? PYTHONS[1] : python} for local sandboxes`,
+        'Install it (apt-get install python3), or name one in BERTH_LOCAL_PYTHON.',
+      );
+    }
+    return ok(`${version.output.trim()}, ${rootfs === '' ? name : `root file system ${rootfs}`}`);
   },
 };
+
+async function interpreter(host: HostView, candidates: readonly string[]): Promise<string | undefined> {
+  for (const candidate of candidates) {
+    const version = await host.run([candidate, '--version']);
+    if (version?.code === 0) return version.output.trim();
+  }
+  return undefined;
+}

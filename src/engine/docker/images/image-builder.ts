@@ -22,6 +22,7 @@ import type { PreparedImage } from './prepared-image.js';
 import type { ReportProgress } from './progress.js';
 import { readRecipe, type Recipe } from './recipe.js';
 import { isRunnerSource, runnerBinary } from './runner-binary.js';
+import { localProgramSources, type LocalPrograms } from './local-programs.js';
 import { makeScratch } from './scratch-directory.js';
 
 export interface ImageBuilderOptions {
@@ -48,7 +49,7 @@ export class ImageBuilder {
   private readonly heavy = atMost(2);
   /** Ids of own images that lost their tag to a newer build, oldest (the bases) first. */
   private readonly replaced: string[] = [];
-  private runner: Promise<string> | undefined;
+  private programs: Promise<LocalPrograms> | undefined;
   private hostSettings: Promise<HostSettings> | undefined;
   /** Why the first pull failed before a registry answered; further ones would wait for the same. */
   private noRegistry: string | undefined;
@@ -137,11 +138,11 @@ export class ImageBuilder {
       launchers: await hashOfFiles(join(source, 'launchers'), (path) => launchers.includes(path)),
       architecture: this.architecture,
     });
+    const { runner } = await (this.programs ??= this.compilePrograms(name));
     const image = this.local.get(name);
     if (image?.recipe === hash && !this.options.rebuild) {
       return { reference: name, id: image.id, source: 'built', fresh: false };
     }
-    const runner = await (this.runner ??= this.compileRunner(name));
     return this.heavy(() =>
       this.build(name, name, hash, base.reference, folder, async (context) => {
         await mkdir(join(context, 'berth/launchers'), { recursive: true });
@@ -153,21 +154,31 @@ export class ImageBuilder {
     );
   }
 
-  private async compileRunner(forImage: string): Promise<string> {
-    const { root, report } = this.options;
+  /** The runner, and what the local engine needs beside it on the day that Docker is away. */
+  private async compilePrograms(forImage: string): Promise<LocalPrograms> {
+    const sources = localProgramSources(this.options.root);
+    return {
+      runner: await this.compile(forImage, sources.runner),
+      enclosure: await this.compile(forImage, sources.enclosure),
+    };
+  }
+
+  private async compile(forImage: string, source: string): Promise<string> {
+    const { root, report, docker } = this.options;
+    const buildImage = async (fillContext: (context: string) => Promise<void>): Promise<string> => {
+      const base = await this.base('bookworm');
+      const folder = join(root, 'templates/images/runner-build');
+      const made = await this.heavy(() =>
+        this.build(forImage, `berth/runner-build:${process.pid}`, 'throw-away', base, folder, fillContext),
+      );
+      return made.reference;
+    };
     return runnerBinary({
       ...this.options,
-      source: join(root, 'src/runner'),
+      source,
       architecture: this.architecture,
       report: (detail) => report(forImage, 'compiling', detail),
-      buildImage: async (fillContext) => {
-        const base = await this.base('bookworm');
-        const folder = join(root, 'templates/images/runner-build');
-        const made = await this.heavy(() =>
-          this.build(forImage, `berth/runner-build:${process.pid}`, 'throw-away', base, folder, fillContext),
-        );
-        return made.reference;
-      },
+      inDocker: { docker, buildImage },
     });
   }
 

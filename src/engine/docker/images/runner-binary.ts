@@ -1,5 +1,6 @@
 import { access, cp, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BerthError } from '../../../domain/errors.js';
 import { CommandError, runCommand } from './command.js';
 import { hashOfFiles } from './content-hash.js';
 import type { DockerCli } from './docker-cli.js';
@@ -12,22 +13,25 @@ export const isRunnerSource = (path: string): boolean =>
   !path.startsWith('launchers/');
 
 export interface RunnerBuild {
-  /** src/runner. */
+  /** src/runner, or the folder of another Go program that uses only the standard library. */
   source: string;
   /** Docker's (and Go's) name of the CPU. */
   architecture: string;
   cacheDir: string;
   env: NodeJS.ProcessEnv;
-  docker: DockerCli;
   signal: AbortSignal;
   report: (detail: string) => void;
-  /** Builds the throw-away image with Go in it from a context that has `source/`, and gives its reference. */
-  buildImage: (fillContext: (context: string) => Promise<void>) => Promise<string>;
+  /** For a host without Go; undefined: only the host's Go will do. */
+  inDocker?: {
+    docker: DockerCli;
+    /** Builds the throw-away image with Go in it from a context that has `source/`, and gives its reference. */
+    buildImage: (fillContext: (context: string) => Promise<void>) => Promise<string>;
+  };
 }
 
 /**
  * The runner for a CPU as one static file, from the cache when its sources have not changed. Built by the
- * host's Go, or in a Docker build stage where there is none.
+ * host's Go, or in a Docker build stage where there is none. @throws BerthError IMAGE_PREPARE_FAILED when neither can
  */
 export async function runnerBinary(build: RunnerBuild): Promise<string> {
   const digest = await hashOfFiles(build.source, isRunnerSource);
@@ -45,16 +49,22 @@ export async function runnerBinary(build: RunnerBuild): Promise<string> {
       signal: build.signal,
       onLine: build.report,
     });
-  } else {
+  } else if (build.inDocker !== undefined) {
+    const { docker, buildImage } = build.inDocker;
     build.report('in Docker: the host has no Go');
-    const image = await build.buildImage((context) =>
+    const image = await buildImage((context) =>
       cp(build.source, join(context, 'source'), { recursive: true }),
     );
     try {
-      await build.docker.copyOut(image, '/runner', made);
+      await docker.copyOut(image, '/runner', made);
     } finally {
-      await build.docker.removeUnused(image);
+      await docker.removeUnused(image);
     }
+  } else {
+    throw new BerthError(
+      'IMAGE_PREPARE_FAILED',
+      `${build.source} cannot be compiled: this host has no Go (apt-get install golang-go)`,
+    );
   }
   await mkdir(directory, { recursive: true });
   await rename(made, kept);

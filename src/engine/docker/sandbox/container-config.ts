@@ -11,7 +11,7 @@ const CPU_PERIOD_US = 10_000;
  * Docker's own list, and `/dev/pts`: terminals are counted for the whole host, so that one sandbox could take them from
  * everybody.
  */
-const MASKED_PATHS = [
+export const MASKED_PATHS = [
   '/proc/asound',
   '/proc/acpi',
   '/proc/interrupts',
@@ -26,6 +26,11 @@ const MASKED_PATHS = [
   '/sys/devices/virtual/powercap',
   '/dev/pts',
 ];
+
+/** Where the kernel looks first for something to kill when the host has no memory left. */
+export const OOM_SCORE_ADJ = 500;
+/** Descriptors of a process. */
+export const OPEN_FILES = 1024;
 
 /** The kernel takes no smaller quota; a smaller share gets a longer period. */
 const LEAST_CPU_QUOTA_US = 1_000;
@@ -82,10 +87,10 @@ export function sandboxContainerBody(
       Memory: limits.memoryBytes,
       MemorySwap: limits.memoryBytes,
       ...cpu(limits.cpuMillis),
-      OomScoreAdj: 500,
+      OomScoreAdj: OOM_SCORE_ADJ,
       Ulimits: [
         { Name: 'core', Soft: 0, Hard: 0 },
-        { Name: 'nofile', Soft: 1024, Hard: 1024 },
+        { Name: 'nofile', Soft: OPEN_FILES, Hard: OPEN_FILES },
       ],
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
@@ -95,6 +100,12 @@ export function sandboxContainerBody(
 }
 
 function cpu(cpuMillis: number): { CpuPeriod: number; CpuQuota: number } {
+  const { period, quota } = cpuQuota(cpuMillis);
+  return { CpuPeriod: period, CpuQuota: quota };
+}
+
+/** A share of thousandths of a core as the kernel takes it. Microseconds. */
+export function cpuQuota(cpuMillis: number): { period: number; quota: number } {
   const period = Math.max(CPU_PERIOD_US, Math.ceil((LEAST_CPU_QUOTA_US * 1_000) / cpuMillis));
-  return { CpuPeriod: period, CpuQuota: Math.ceil((period * cpuMillis) / 1_000) };
+  return { period, quota: Math.ceil((period * cpuMillis) / 1_000) };
 }

@@ -41,19 +41,10 @@ export function openHostCgroup(
     const cpu = paths.get('cpu');
     const unified = paths.get('');
     if (memory?.includes(containerId)) {
-      const allowCpuBurst = cpu?.includes(containerId)
-        ? (): boolean => burstOfV1(path.join(host.cgroup, 'cpu', cpu))
-        : (): boolean => false;
-      return openDirectory(
-        path.join(host.cgroup, 'memory', memory),
-        'memory.max_usage_in_bytes',
-        allowCpuBurst,
-      );
+      const cpuDirectory = cpu?.includes(containerId) ? path.join(host.cgroup, 'cpu', cpu) : undefined;
+      return openCgroupV1(path.join(host.cgroup, 'memory', memory), cpuDirectory);
     }
-    if (unified?.includes(containerId)) {
-      const directory = path.join(host.cgroup, unified);
-      return openDirectory(directory, 'memory.peak', () => burstOfV2(directory));
-    }
+    if (unified?.includes(containerId)) return openCgroupV2(path.join(host.cgroup, unified));
   } catch {
     // Gone already, another host, or a layout of its own: the runner's figures are used instead.
   }
@@ -69,6 +60,15 @@ export function parseCgroupFile(text: string): Map<string, string> {
     for (const controller of controllers.split(',')) paths.set(controller, rest.join(':'));
   }
   return paths;
+}
+
+/** A cgroup whose directories are known; undefined when it is not there. Without `cpu` its quota cannot be stretched. */
+export function openCgroupV1(memory: string, cpu: string | undefined): HostCgroup | undefined {
+  return openDirectory(memory, 'memory.max_usage_in_bytes', () => cpu !== undefined && burstOfV1(cpu));
+}
+
+export function openCgroupV2(directory: string): HostCgroup | undefined {
+  return openDirectory(directory, 'memory.peak', () => burstOfV2(directory));
 }
 
 function openDirectory(

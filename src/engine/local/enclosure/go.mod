@@ -1,0 +1,3 @@
+module berth/enclosure
+
+go 1.19

@@ -6,6 +6,7 @@ import { ensureGvisor } from '../../src/cli/setup/gvisor.mjs';
 import { ensureGrpcurl, requireGo } from '../../src/cli/setup/grpcurl.mjs';
 import { describeImages, ensureImages } from '../../src/cli/setup/images.mjs';
 import { step } from '../../src/cli/setup/progress.mjs';
+import { ensureCpythonImage } from './cpython-image.mjs';
 
 const IMAGES = ['berth/sandbox-python:3.11', 'python:3.11-slim', 'node:20-slim', 'mysql'];
 
@@ -36,6 +37,14 @@ const PREPARATIONS = {
   gvisor: async () => {
     await step('prepare gVisor', (note) => ensureGvisor(IMAGES[0], note));
     return {};
+  },
+  cpython: async () => {
+    let image;
+    await step("prepare CPython's own tests", async (note) => {
+      image = await ensureCpythonImage(note);
+      return image.fresh ? '1 built' : '1 there';
+    });
+    return { BERTH_TEST_CPYTHON_IMAGE: image.reference };
   },
   grpcurl: async () => ({ BERTH_TEST_GRPCURL: await step('prepare grpcurl', ensureGrpcurl) }),
   compose: async () => {

@@ -5,7 +5,7 @@ import { withTestDaemon } from './test-daemon.mjs';
 
 /**
  * @typedef {{passed: number, failed: number, skipped: number}} Counts
- * @typedef {'docker' | 'go' | 'images' | 'grpcurl' | 'compose' | 'build' | 'gvisor'} Need
+ * @typedef {'docker' | 'go' | 'images' | 'cpython' | 'grpcurl' | 'compose' | 'build' | 'gvisor'} Need
  * @typedef {object} Stage
  * @property {string} name what `npm test -- NAME` selects
  * @property {Need[]} needs prepared before it, once for all stages; when that fails, so does the stage
@@ -41,7 +41,8 @@ export const STAGES = [
   },
   {
     name: 'e2e',
-    needs: ['build', 'docker', 'go', 'images', 'grpcurl', 'compose'],
+    needs: ['build', 'docker', 'go', 'images', 'cpython', 'grpcurl', 'compose'],
+    sampled: "CPython's own tests",
     run: (env) => vitestProject('e2e', env),
   },
   // Beside the others: a host that cannot run gVisor fails here and nowhere else.

@@ -660,17 +660,18 @@ class Program:
     def _release(self):
         """Lets go of the main module and of whatever the program imported."""
         self._main = self._code = None
-        if gc.isenabled():
-            # As the interpreter does. It also puts what is still in use in an order in which files of a cycle are
-            # flushed before they are closed.
+        has_files = any(map(is_file, gc.get_objects()))
+        if has_files and gc.isenabled():
+            # As the interpreter does. It puts what is still in use in an order in which files of a cycle are flushed
+            # before they are closed.
             gc.collect()
         sys.last_type = sys.last_value = sys.last_traceback = None
         for name in self._imported():
             sys.modules.pop(name, None)
         sys.modules.pop('__main__', None)
         gc.collect()
-        for kept in gc.get_objects():
-            if issubclass(type(kept), (io.TextIOWrapper, io.BufferedWriter)):
+        if has_files:
+            for kept in filter(is_file, gc.get_objects()):
                 flush(kept)
 
     def _imported(self):
@@ -782,6 +783,11 @@ def flush_standard_streams():
     """False when what was written cannot be delivered. A program may have taken the streams away, or put others there."""
     delivered = flush(sys.__dict__.get('stdout'))
     return flush(sys.__dict__.get('stderr')) and delivered
+
+
+def is_file(thing):
+    """Whether it may have something to flush. Not isinstance: that asks the object, which may be anything."""
+    return issubclass(type(thing), (io.TextIOWrapper, io.BufferedWriter))
 
 
 def ignore(*_):

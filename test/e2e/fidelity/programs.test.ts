@@ -1,66 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  connect,
-  type BerthClient,
-  type RunResult,
-  StartPath,
-} from '../../../clients/typescript/src/index.js';
-import { startDaemon, type TestDaemon } from '../../support/daemon.js';
-import { ownedBy } from '../../support/docker-cli.js';
+import { type RunResult, StartPath } from '../../../clients/typescript/src/index.js';
+import { BothSides } from './both-sides.js';
 import { ending, comparable, type Ended, type FidelityProgram } from './program.js';
 import { PROGRAMS } from './programs/index.js';
-import { PlainPython } from './reference/plain-python.js';
 
-const SANDBOX = {
-  BERTH_POOL_MIN: '1',
-  // The plain interpreter's start is most of the time that this takes.
-  BERTH_SANDBOX_CPU_MILLIS: '2000',
-};
-
-let daemon: TestDaemon;
-let client: BerthClient;
-let plain: PlainPython;
+let both: BothSides;
 const answers = new Map<FidelityProgram, Promise<[Ended, RunResult]>>();
 
 beforeAll(async () => {
-  daemon = await startDaemon({ env: SANDBOX });
-  client = connect({ address: daemon.address });
-  const { started } = await client.run({ language: 'python', source: { $case: 'code', value: 'pass' } });
-  plain = await PlainPython.like(`berth-${started.sandboxId}`);
-  // Both sides go through the whole list at their own pace; the tests below only compare.
+  // The plain interpreter's start is most of the time that this takes.
+  both = await BothSides.start({ BERTH_SANDBOX_CPU_MILLIS: '2000' });
+  // Each side goes through the whole list at its own pace; the tests below only compare.
   let before: Promise<unknown> = Promise.resolve();
   for (const program of Object.values(PROGRAMS).flatMap(Object.values<FidelityProgram>)) {
-    const mine = before.then(() => execute(program));
+    const mine = before.then(() => both.execute(program));
     before = mine.catch(() => undefined);
-    const both = Promise.all([plain.run(program), mine]);
-    both.catch(() => undefined);
-    answers.set(program, both);
+    const answer = Promise.all([both.plain.run(program), mine]);
+    answer.catch(() => undefined);
+    answers.set(program, answer);
   }
 });
 
-afterAll(async () => {
-  await plain[Symbol.asyncDispose]();
-  client.close();
-  expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
-  await daemon.dispose();
-});
-
-function execute(program: FidelityProgram): Promise<RunResult> {
-  return client.run({
-    language: 'python',
-    source: program.code === undefined ? undefined : { $case: 'code', value: program.code },
-    files: Object.entries(program.files ?? {}).map(([path, content]) => ({
-      path,
-      content: Buffer.from(content),
-    })),
-    entry: program.entry,
-    args: program.args,
-    env: program.env,
-    cwd: program.cwd,
-    stdin: program.stdin === undefined ? undefined : Buffer.from(program.stdin),
-  });
-}
+afterAll(() => both.dispose());
 
 describe.each(Object.entries(PROGRAMS))('as under plain python3: %s', (_, programs) => {
   it.each(Object.entries(programs))('%s', async (_name, program) => {

@@ -35,6 +35,13 @@ describe('sandboxContainerBody', () => {
     expect(host).not.toHaveProperty('Runtime');
   });
 
+  it('hides what shows or takes something of the whole host', () => {
+    const { MaskedPaths } = sandboxContainerBody(SPEC, context).HostConfig as { MaskedPaths: string[] };
+    expect(MaskedPaths).toEqual(
+      expect.arrayContaining(['/dev/pts', '/proc/kcore', '/proc/keys', '/proc/key-users', '/proc/locks']),
+    );
+  });
+
   it('limits everything that can be filled', () => {
     const host = sandboxContainerBody(SPEC, context).HostConfig;
     const tmpfs = 'rw,exec,nosuid,nodev,mode=1777,size=67108864,nr_inodes=16384';

@@ -8,16 +8,18 @@ import type { ContainerCreateBody } from '../worker/call-messages.js';
  */
 const CPU_PERIOD_US = 10_000;
 /**
- * Docker's own list, and `/dev/pts`: terminals are counted for the whole host, so that one sandbox could take them from
- * everybody.
+ * Docker's own list; `/dev/pts`, since terminals are counted for the whole host, so that one sandbox could take them from
+ * everybody; and `/proc/locks` and `/proc/key-users`, which show what others on the host do.
  */
 export const MASKED_PATHS = [
   '/proc/asound',
   '/proc/acpi',
   '/proc/interrupts',
   '/proc/kcore',
+  '/proc/key-users',
   '/proc/keys',
   '/proc/latency_stats',
+  '/proc/locks',
   '/proc/timer_list',
   '/proc/timer_stats',
   '/proc/sched_debug',

@@ -4,8 +4,8 @@ const FIVE_MINUTES = 300_000;
 
 /**
  * unit: no Docker, seconds. integration: real Docker and MySQL, one file at a time since they share the host. gvisor: the
- * same with gVisor as a runtime of Docker. e2e: a real daemon with its clients. All but the first run what was built: worker
- * threads need built files.
+ * same with gVisor as a runtime of Docker. e2e: a real daemon with its clients. hostile: programs that attack it, on each
+ * engine. All but the first run what was built: worker threads need built files.
  */
 export default defineConfig({
   test: {
@@ -27,6 +27,15 @@ export default defineConfig({
           include: ['test/integration/gvisor/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
+          hookTimeout: FIVE_MINUTES,
+        },
+      },
+      {
+        test: {
+          name: 'hostile',
+          include: ['test/hostile/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
           hookTimeout: FIVE_MINUTES,
         },
       },

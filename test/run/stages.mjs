@@ -51,6 +51,13 @@ export const STAGES = [
     needs: ['build', 'docker', 'images', 'gvisor'],
     run: (env) => vitestProject('gvisor', env),
   },
+  {
+    name: 'hostile',
+    // Not gVisor: where it is missing, the programs say that they were not tried on it.
+    needs: ['build', 'docker', 'images'],
+    sampled: 'hostile programs on each engine',
+    run: (env) => vitestProject('hostile', env),
+  },
   { name: 'runner', needs: ['go'], run: (env) => goTests('src/runner', env) },
   { name: 'enclosure', needs: ['go'], run: (env) => goTests('src/engine/local/enclosure', env) },
   {

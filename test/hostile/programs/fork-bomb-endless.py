@@ -1,0 +1,11 @@
+# tries: to fork for ever, in every child as well
+# threats: 7 12
+# limits: {"wallMs": 700}
+# ends: wall_timeout
+import os
+
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

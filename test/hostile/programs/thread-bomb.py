@@ -1,0 +1,16 @@
+# tries: to start threads until the kernel refuses, and to end without waiting for them
+# threats: 7
+# ends: exited 0
+# shows: refused after more than fifty: True
+import os
+import threading
+import time
+
+made = 0
+try:
+    while made < 100_000:
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+        made += 1
+except RuntimeError:
+    print('refused after more than fifty:', 50 < made < 1_000, flush=True)
+os._exit(0)

@@ -1,0 +1,22 @@
+/** What `npm test` runs: each number of a threat at least once, in a minute for all engines together. */
+export const SAMPLE: readonly string[] = [
+  'bell-forgery',
+  'client-leaves',
+  'double-fork-setsid',
+  'exhaust-inotify',
+  'forged-frames',
+  'fork-bomb',
+  'kernel-surface',
+  'kill-everything',
+  'mark-everywhere',
+  'memory-heap',
+  'mount-and-namespaces',
+  'network',
+  'output-both-streams',
+  'output-nul-and-split-utf8',
+  'plant-files',
+  'plant-ipc',
+  'plant-modules',
+  'search-for-marks',
+  'ten-million-files',
+];

@@ -34,6 +34,9 @@ func openBell() (*bell, error) {
 	return &bell{fd: fd, name: name}, nil
 }
 
+// mostRung bounds each number of a ring: more microseconds than an execution may last, and far from any overflow.
+const mostRung = 1 << 40
+
 // ring is what one datagram says.
 type ring struct {
 	pid, status      int
@@ -63,7 +66,7 @@ func (b *bell) next() (heard ring, ok bool) {
 	}
 	var numbers [3]int64
 	for i, field := range fields {
-		if numbers[i], err = strconv.ParseInt(field, 10, 64); err != nil || numbers[i] < 0 {
+		if numbers[i], err = strconv.ParseInt(field, 10, 64); err != nil || numbers[i] < 0 || numbers[i] > mostRung {
 			return ring{}, true
 		}
 	}

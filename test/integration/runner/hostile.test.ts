@@ -194,7 +194,7 @@ libc.personality(0x0040000); print(errno.errorcode[ctypes.get_errno()])
 import os, socket
 names = [l.split()[-1] for l in open("/proc/net/unix") if "berth-bell" in l]
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-for text in (b"", b"x", b"-1 0 0", b"300 0 0", b"1 2 3 4", b"9" * 60, b"0 0"):
+for text in (b"", b"x", b"-1 0 0", b"300 0 0", b"1 2 3 4", b"9" * 60, b"0 0", b"0 9223372036854775 9223372036854775"):
     s.sendto(text, "\\0" + names[0][1:])
 if os.fork() == 0:
     s.sendto(b"0 0 0", "\\0" + names[0][1:])

@@ -63,7 +63,7 @@ export function loadPrograms(directory: string): HostileProgram[] {
 /**
  * Reads the header: the comment lines at the top of the file, each `# key: value` or, indented by three blanks, the rest of the
  * line above. A key may be for one engine only (`# shows gvisor: …`), where it takes the place of the general one.
- * `shows` is given once for each line of output.
+ * `shows` is given once for each line of output; `anything` asks for nothing.
  */
 export function parseProgram(file: string, source: string): HostileProgram {
   const header = readHeader(file, source);
@@ -89,7 +89,7 @@ export function parseProgram(file: string, source: string): HostileProgram {
       const of = (key: string): string[] | undefined => header.get(`${key} ${engine}`) ?? header.get(key);
       return {
         ends: (of('ends')?.join(' ') ?? '').split(/ or /).map((end) => end.trim()),
-        lines: of('shows')?.map((line) => new RegExp(`^(?:${line})$`)),
+        lines: patterns(of('shows')),
         repeats: repetition(file, of('repeats')?.join(' ')),
         pointless: header.get(`pointless ${engine}`)?.join(' '),
       };
@@ -98,6 +98,11 @@ export function parseProgram(file: string, source: string): HostileProgram {
   must('ends');
   if (program.threats.some(Number.isNaN)) throw new Error(`${file}: threats: must be numbers of threats`);
   return program;
+}
+
+/** `shows: anything` takes back, on one engine, what is shown on the others. */
+function patterns(lines: string[] | undefined): RegExp[] | undefined {
+  return lines?.join() === 'anything' ? undefined : lines?.map((line) => new RegExp(`^(?:${line})$`));
 }
 
 function readHeader(file: string, source: string): Map<string, string[]> {

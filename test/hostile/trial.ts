@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { BerthClient } from '../../clients/typescript/src/client.js';
 import type { ResetReceipt } from '../../clients/typescript/src/gen/berth/v1/common.js';
@@ -18,6 +19,8 @@ const read = (file: string): Buffer => readFileSync(join(import.meta.dirname, fi
 const KIT = read('kit.py');
 const SNAPSHOT = read('snapshot.py').toString();
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+/** A spare's own start is in its CPU time and not in its wall time. */
+const USAGE_SLACK_MS = 500;
 const MOST_LINES_SHOWN = 12;
 
 /** What one run of a program gave; `result` is undefined where the client left. */
@@ -180,6 +183,11 @@ function unexpected({ ends, lines, repeats }: Expectation, result: RunResult): s
     if (!result.stdout.equals(expected)) {
       faults.push(`its ${result.stdout.length} bytes of output are not the ${expected.length} that it wrote`);
     }
+  }
+  const { wallMs = 0, userCpuMs = 0, systemCpuMs = 0 } = result.usage ?? {};
+  const most = (wallMs + USAGE_SLACK_MS) * availableParallelism();
+  if (userCpuMs < 0 || systemCpuMs < 0 || userCpuMs + systemCpuMs > most) {
+    faults.push(`used ${userCpuMs} + ${systemCpuMs} ms of CPU in ${wallMs} ms`);
   }
   const shown = result.stdout.toString().split('\n');
   if (shown.at(-1) === '') shown.pop();

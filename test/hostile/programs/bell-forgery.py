@@ -20,7 +20,7 @@ def ring(text, *rights):
         pass
 
 
-for text in (b'', b'x', b'-1 0 0', b'300 0 0', b'1 2 3 4', b'9' * 60, b'0 0', b'\xff' * 1_000, b'0 9223372036854775807 0', b'0 -1 -1'):
+for text in (b'', b'x', b'-1 0 0', b'300 0 0', b'1 2 3 4', b'9' * 60, b'0 0', b'\xff' * 1_000, b'0 -1 -1', b'0 1 99999999999999999999'):
     ring(text)
     ring(text, secret, secret)
 if os.fork() == 0:
@@ -30,3 +30,6 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 print('still here', flush=True)
+# Its own end it may announce, but not with more time than there was, nor with so much that the sum of it overflows.
+ring(b'0 9223372036854775 9223372036854775')
+os._exit(0)

@@ -2,6 +2,8 @@
 # threats: 7
 # ends: exited 0
 # shows: refused after more than fifty: True
+# ends gvisor: exited 0 or out_of_memory
+# shows gvisor: anything
 import os
 import threading
 import time

@@ -3,6 +3,8 @@
 # ends: exited 0
 # shows: anew
 # shows: input is empty: True
+# ends gvisor: exited 0 or exited 1
+# shows gvisor: anything
 import fcntl
 import os
 

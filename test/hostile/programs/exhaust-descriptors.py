@@ -2,6 +2,8 @@
 # threats: 26
 # ends: exited 0
 # shows: refused: True
+# ends gvisor: exited 0 or out_of_memory
+# shows gvisor: anything
 import os
 import time
 

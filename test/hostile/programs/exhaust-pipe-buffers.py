@@ -2,6 +2,7 @@
 # threats: 26
 # ends: exited 0 or out_of_memory
 # shows: refused: True
+# shows gvisor: refused: (True|False)
 import fcntl
 import os
 import time

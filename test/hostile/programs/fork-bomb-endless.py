@@ -2,6 +2,7 @@
 # threats: 7 12
 # limits: {"wallMs": 700}
 # ends: wall_timeout
+# ends gvisor: wall_timeout or out_of_memory
 import os
 
 while True:

@@ -2,6 +2,8 @@
 # threats: 6 12
 # ends: exited 0
 # shows: started
+# ends gvisor: exited 0 or out_of_memory
+# shows gvisor: anything
 import os
 
 for _ in range(20):

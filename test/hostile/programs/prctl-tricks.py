@@ -2,6 +2,8 @@
 # threats: 6 12 13
 # ends: exited 0
 # shows: subreaper 0
+# ends gvisor: exited 0 or out_of_memory
+# shows gvisor: anything
 import os
 import time
 from kit import libc

@@ -2,6 +2,8 @@
 # threats: 7 12
 # ends: exited 0
 # shows: herd of more than fifty: True
+# ends gvisor: exited 0 or out_of_memory
+# shows gvisor: anything
 import os
 import time
 

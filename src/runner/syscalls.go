@@ -21,17 +21,15 @@ const (
 	rlimitFsize      = 1
 )
 
-// setFsIdentity changes the file system identity of this thread, which also decides who owns a new pipe.
-func setFsIdentity(uid, gid int) {
-	syscall.RawSyscall(syscall.SYS_SETFSGID, uintptr(gid), 0, 0)
-	syscall.RawSyscall(syscall.SYS_SETFSUID, uintptr(uid), 0, 0)
-}
-
-// asFsIdentity runs do with the uid's file system rights and then takes root's again.
-func asFsIdentity(uid int, do func() error) error {
-	setFsIdentity(uid, uid)
-	err := do()
-	setFsIdentity(0, 0)
+// asFsIdentity runs do with the uid's file system rights and then takes root's again. The user's by way of asUID, since
+// gVisor has no file system uid of its own; so only while the uid has no processes, which could send signals meanwhile.
+func asFsIdentity(uid int, do func() error) (err error) {
+	syscall.RawSyscall(syscall.SYS_SETFSGID, uintptr(uid), 0, 0)
+	failed := asUID(uid, func() { err = do() })
+	syscall.RawSyscall(syscall.SYS_SETFSGID, 0, 0, 0)
+	if failed != nil {
+		return failed
+	}
 	return err
 }
 

@@ -1,6 +1,9 @@
 import type { EngineName, HostileProgram } from './program.js';
 
-/** What came of a program on an engine: "held", or for people why not. */
+/**
+ * What came of a program on an engine, for people: "held" where all that its header says was seen and nobody was harmed,
+ * "BROKE" where not.
+ */
 export class OutcomeTable {
   readonly #rows = new Map<string, { threats: string; cells: Map<EngineName, string> }>();
 

@@ -100,7 +100,7 @@ export function parseProgram(file: string, source: string): HostileProgram {
   return program;
 }
 
-/** `shows: anything` takes back, on one engine, what is shown on the others. */
+/** `anything` takes back, on one engine, what is shown on the others. */
 function patterns(lines: string[] | undefined): RegExp[] | undefined {
   return lines?.join() === 'anything' ? undefined : lines?.map((line) => new RegExp(`^(?:${line})$`));
 }
@@ -130,7 +130,7 @@ function readHeader(file: string, source: string): Map<string, string[]> {
 
 /** `"a\u0000" up to 1000`: a JSON string of Latin-1 bytes. */
 function repetition(file: string, text: string | undefined): Expectation['repeats'] {
-  if (text === undefined) return undefined;
+  if (text === undefined || text === 'anything') return undefined;
   const [, pattern, bytes] = /^(".*") up to (\d+) bytes$/.exec(text) ?? [];
   if (pattern === undefined) throw new Error(`${file}: repeats: must be "text" up to N bytes`);
   return { pattern: Buffer.from(JSON.parse(pattern) as string, 'latin1'), bytes: Number(bytes) };

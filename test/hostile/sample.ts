@@ -7,8 +7,6 @@ export const SAMPLE: readonly string[] = [
   'forged-frames',
   'fork-bomb',
   'kernel-surface',
-  'kill-everything',
-  'mark-everywhere',
   'memory-heap',
   'mount-and-namespaces',
   'network',

@@ -40,8 +40,8 @@ interface Look {
 export interface Verdict {
   /** What was not as it must be, for people; nothing when the program was held. */
   faults: string[];
-  /** Whether the next execution was served by the same sandbox; else it had been destroyed and another took its place. */
-  isSandboxReused: boolean;
+  /** Why the next execution was served by another sandbox, for people; undefined when it was the same one, reset. */
+  replaced: string | undefined;
 }
 
 /** Runs hostile programs on one engine, one after the other as the same tenant, each with all that must hold afterwards. */
@@ -78,7 +78,16 @@ export class Trials {
     }
     const next = await this.#next(mark);
     faults.push(...next.faults, ...(await backAt(this.#baseline!, this.engine)));
-    return { faults, isSandboxReused: next.sandboxId === outcome?.sandboxId };
+    const isSame = next.sandboxId === outcome?.sandboxId;
+    return { faults, replaced: isSame ? undefined : this.#whyReplaced(outcome?.sandboxId ?? '') };
+  }
+
+  #whyReplaced(sandboxId: string): string {
+    const lines = this.engine.daemon.log.filter((line) => line['sandbox'] === sandboxId);
+    const why = lines.find(({ event }) => event === 'sandbox_destroyed')?.['why'];
+    const failed = lines.find(({ event }) => event === 'sandbox_reset_failed')?.['err'];
+    const message = (failed as { message?: string } | undefined)?.message;
+    return [why ?? 'unknown', message].filter(Boolean).join(': ');
   }
 
   async #attack(program: HostileProgram, mark: string): Promise<Outcome> {

@@ -2,6 +2,7 @@
 # threats: 6
 # ends: exited 0
 # repeats: "\u0000\u0000\u0000\u0007\u0086\u0000\u0000\u0000\u0001{}" up to 11 bytes
+# repeats gvisor: anything
 import os
 import struct
 

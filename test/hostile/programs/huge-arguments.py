@@ -4,6 +4,9 @@
 # shows: arguments E2BIG
 # shows: variables E2BIG
 # shows: allowed 0
+# shows gvisor: arguments ENAMETOOLONG
+# shows gvisor: variables ENAMETOOLONG
+# shows gvisor: allowed 0
 import os
 import subprocess
 import sys

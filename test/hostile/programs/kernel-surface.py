@@ -2,6 +2,7 @@
 # threats: 5
 # ends: exited 0
 # shows: tried \d+, allowed nothing
+# shows gvisor: tried \d+, allowed (?!.*(bpf|userfaultfd|io_uring_setup|perf_event_open|add_key|keyctl|init_module|kexec_load|reboot|swapon|open_by_handle_at|memfd_secret) =).*
 from kit import attempt_calls, verdict
 
 attempt_calls(

@@ -3,6 +3,7 @@
 # limits: {"wallMs": 20000}
 # ends: exited 0 or out_of_memory
 # shows: mappings were refused: True
+# shows gvisor: anything
 import ctypes
 import os
 from kit import libc

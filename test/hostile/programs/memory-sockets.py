@@ -2,6 +2,7 @@
 # threats: 8 26
 # ends: exited 0 or out_of_memory
 # shows: (sockets|descriptors).*
+# shows gvisor: anything
 import array
 import os
 import socket

@@ -2,6 +2,8 @@
 # threats: 4
 # ends: exited 0
 # shows: tried \d+, allowed nothing
+# shows gvisor: anything
+# ends gvisor: exited 0 or out_of_memory
 from kit import attempt, attempt_calls, syscall, verdict
 
 attempt_calls('mount', 'umount2', 'pivot_root', 'setns', 'unshare', 'fsopen', 'fsmount', 'fsconfig', 'fspick', 'move_mount', 'open_tree', 'mount_setattr', 'vhangup')
@@ -11,6 +13,5 @@ for name, flag in NAMESPACES.items():
     attempt(f'unshare {name}', syscall, 'unshare', flag)
     attempt(f'clone {name}', syscall, 'clone', flag | 17, 0, 0, 0, 0)
 attempt('clone3', syscall, 'clone3', 0, 0)
-with open('/proc/self/ns/mnt') as here:
-    attempt('setns own', syscall, 'setns', here.fileno(), 0)
+attempt('setns own', lambda: syscall('setns', open('/proc/self/ns/mnt').fileno(), 0))
 verdict()

@@ -27,7 +27,10 @@ for number in range(1, 65):
 signal.setitimer(signal.ITIMER_VIRTUAL, 1_000)
 for name in (name for name in dir(resource) if name.startswith('RLIMIT_') and name not in ('RLIMIT_AS', 'RLIMIT_DATA', 'RLIMIT_CPU', 'RLIMIT_STACK')):
     hard = resource.getrlimit(getattr(resource, name))[1]
-    resource.setrlimit(getattr(resource, name), (min(hard, 64) if hard != -1 else 64, hard))
+    try:
+        resource.setrlimit(getattr(resource, name), (min(hard, 64) if hard != -1 else 64, hard))
+    except (OSError, ValueError):
+        pass
 sys.modules['planted'] = types.ModuleType('planted')
 sys.modules['json'] = sys.modules['planted']
 builtins.print = builtins.open = lambda *_, **__: None

@@ -2,6 +2,7 @@
 # threats: 6 25
 # ends: exited 0
 # shows: tried \d{2,}, allowed nothing
+# shows gvisor: tried \d+, allowed (?!.*(write|(read|listdir|chdir|readlink) \d+/(mem|pagemap|task|root|cwd|exe|map_files))\b).*
 import os
 from kit import attempt, others, verdict
 

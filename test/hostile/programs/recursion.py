@@ -3,6 +3,8 @@
 # ends: signalled SIGSEGV or exited 1 or out_of_memory
 # shows: repr: RecursionError
 # shows: child ended by (11|9|0)
+# ends gvisor: signalled SIGSEGV or exited 1 or out_of_memory or wall_timeout
+# shows gvisor: anything
 import os
 import sys
 

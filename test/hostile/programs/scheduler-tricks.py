@@ -3,7 +3,7 @@
 # ends: exited 0
 # shows: tried \d+, allowed nothing
 import os
-from kit import attempt, others, syscall, verdict
+from kit import attempt, others, outcome, syscall, verdict
 
 attempt('nice', os.nice, -5)
 for policy in (os.SCHED_FIFO, os.SCHED_RR):
@@ -16,5 +16,5 @@ for pid in others():
     attempt(f'ioprio of {pid}', syscall, 'ioprio_set', 1, pid, 3 << 13)
 verdict()
 os.nice(19)
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+outcome(os.sched_setscheduler, 0, os.SCHED_IDLE, os.sched_param(0))
+outcome(os.sched_setaffinity, 0, {min(os.sched_getaffinity(0))})

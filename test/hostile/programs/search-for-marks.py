@@ -27,13 +27,13 @@ for line in open('/proc/self/maps'):
             search(memory.read(end - start))
     except (OSError, OverflowError, ValueError):
         pass
-search(mmap.mmap(-1, 32 << 20).read())
+search(mmap.mmap(-1, 8 << 20).read())
 for place in ('/tmp', '/workspace', '/dev/shm'):
     with open(place + '/blocks', 'w+b') as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, 8 << 20)
+            os.posix_fallocate(file.fileno(), 0, 2 << 20)
         except OSError:
-            os.truncate(file.fileno(), 8 << 20)
+            os.truncate(file.fileno(), 2 << 20)
         search(file.read())
 for table in ('cmdline', 'environ', 'comm', 'status', 'cgroup', 'mountinfo'):
     for pid in filter(str.isdigit, os.listdir('/proc')):

@@ -3,7 +3,7 @@
 # ends: exited 0
 # shows: families: \[1, 2, 10\]
 # shows: raw: \[\]
-# shows gvisor: families: \[1, 2, 10\]
+# shows gvisor: families: \[1, 2, 10(, 16)?\]
 # shows gvisor: raw: \[\]
 import socket
 

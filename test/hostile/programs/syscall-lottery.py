@@ -3,6 +3,8 @@
 # limits: {"wallMs": 20000}
 # ends: exited 0
 # shows: played
+# ends gvisor: exited 0 or out_of_memory or wall_timeout
+# shows gvisor: anything
 import ctypes
 import os
 import random

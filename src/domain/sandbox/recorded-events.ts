@@ -51,6 +51,7 @@ function unknownStart(): StartedBody {
     image: '',
     language: '',
     languageVersion: '',
+    limitsEnforced: true,
     startPath: 'none',
     startPathReason: '',
   };

@@ -52,6 +52,7 @@ function startedIn(sandboxId: string): StartedBody {
     image: 'a@sha256:1',
     language: 'python',
     languageVersion: '3.11.2',
+    limitsEnforced: true,
     startPath: 'spare',
     startPathReason: '',
   };

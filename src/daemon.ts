@@ -10,7 +10,12 @@ import { FIXED_ENV_SETTINGS } from './domain/env/config.js';
 import { EnvOperations } from './domain/env/operations.js';
 import { PoolManager } from './domain/pool/pool-manager.js';
 import { UidAllocator } from './domain/pool/uid-allocator.js';
+import { newId } from './domain/ids.js';
+import { ExecutionDirectory } from './domain/sandbox/execution-directory.js';
+import { ExecutionRecorder } from './domain/sandbox/execution-recorder.js';
+import { ExecutionRegistry } from './domain/sandbox/execution-registry.js';
 import { Executor } from './domain/sandbox/executor.js';
+import { SpillSpace } from './domain/sandbox/history-spill.js';
 import { Languages } from './domain/sandbox/languages.js';
 import { sandboxFactory } from './domain/sandbox/sandbox.js';
 import { createDockerEngine, type DockerEngine } from './engine/docker/create-docker-engine.js';
@@ -26,6 +31,9 @@ const VERSION = '0.1.0';
 const RECOVER_EVERY_MS = 60_000;
 /** Time that open streams get after everything they could tell of has ended. */
 const STREAM_GRACE_MS = 1_000;
+
+/** Time that records of executions get to be written when berthd stops and the database does not answer. */
+const RECORDS_GRACE_MS = 10_000;
 
 /** Full names of the services, as health checks ask for them. */
 const ENV_SERVICE = 'berth.v1.EnvService';
@@ -49,7 +57,7 @@ export class Daemon {
     private readonly docker: DockerEngine,
     private readonly local: LocalEngine,
     private readonly pools: PoolManager,
-    private readonly executor: Executor,
+    private readonly executions: Executions,
     private readonly envs: EnvOperations,
     private readonly grpc: GrpcServer,
     private http: FastifyInstance | undefined,
@@ -95,22 +103,29 @@ export class Daemon {
         { name: 'python', version: '3.11', image: config.sandbox.pythonImage, entry: 'main.py' },
       ]);
       const pools = createPools(config, docker, languages, logger);
-      const executor = new Executor({
-        pools,
-        logger,
-        retainBytes: config.sandbox.retainBytes,
-        retainMs: config.sandbox.retainMs,
-      });
+      const executions = createExecutions(config, store, pools, logger);
+      await executions.spill.clear();
       const defaults = { ...config.sandbox, languages };
       const envs = createEnvs(config, store, docker, logger);
       const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
-        sandboxService(executor, defaults, logger),
+        sandboxService(executions.executor, executions.directory, defaults, logger),
         envService(envs, logger),
         poolService(pools, config.pool, defaults, logger),
       ]);
       opened.push(pools);
       opened.push({ close: () => grpc.close(0) });
-      const daemon = new Daemon(config, logger, store, docker, local, pools, executor, envs, grpc, undefined);
+      const daemon = new Daemon(
+        config,
+        logger,
+        store,
+        docker,
+        local,
+        pools,
+        executions,
+        envs,
+        grpc,
+        undefined,
+      );
       opened.push({ close: () => daemon.#closeHttp() });
       await daemon.#listen();
       return daemon;
@@ -127,6 +142,7 @@ export class Daemon {
       docker: this.#dockerHealth(),
       store: this.store.health(),
       sandboxes: { ok: problem === '', reason: problem },
+      records: { ok: this.executions.recorder.problem === '', reason: this.executions.recorder.problem },
       daemon: this.#ownHealth(),
     };
     return {
@@ -149,6 +165,7 @@ export class Daemon {
     this.pools.onProblemChange = () => this.#announceHealth();
     store.onHealthChange(() => this.#storeChanged());
     this.#recoverTimer = setInterval(() => void this.#recoverEnvs(), RECOVER_EVERY_MS).unref();
+    this.executions.recorder.start();
     const port = await this.grpc.listen();
     this.http = createHttpServer(() => this.health());
     const { host, port: httpPort } = splitAddress(config.http.address);
@@ -248,14 +265,20 @@ export class Daemon {
 
   async #stop(): Promise<void> {
     const { graceMs } = this.config.shutdown;
-    this.logger.info({ event: 'berthd_stopping', running: this.executor.running }, 'berthd is stopping');
+    this.logger.info(
+      { event: 'berthd_stopping', running: this.executions.executor.running },
+      'berthd is stopping',
+    );
     queueMicrotask(() => this.#announceHealth());
-    await Promise.all([this.executor.close(graceMs), this.envs.close(graceMs)]);
+    await Promise.all([this.executions.executor.close(graceMs), this.envs.close(graceMs)]);
     await this.grpc.close(STREAM_GRACE_MS);
     await this.pools.close();
     await this.#closeHttp();
     await this.local.close();
     await this.docker.close();
+    await this.executions.recorder.close(RECORDS_GRACE_MS);
+    this.executions.registry.close();
+    await this.executions.spill.clear();
     await this.store.close();
     this.logger.info({ event: 'berthd_stopped' }, 'berthd stopped');
   }
@@ -285,6 +308,54 @@ function createPools(
     sizes: poolSizes(pool),
     timing: pool,
   });
+}
+
+/** What executions are made of. */
+interface Executions {
+  executor: Executor;
+  directory: ExecutionDirectory;
+  recorder: ExecutionRecorder;
+  registry: ExecutionRegistry;
+  spill: SpillSpace;
+}
+
+function createExecutions(config: Config, store: Store, pools: PoolManager, logger: Logger): Executions {
+  const { execution, sandbox, owner, state } = config;
+  const of = { owner, life: newId('life') };
+  const log = logger.child({ component: 'executions' });
+  const recorder = new ExecutionRecorder({
+    store: store.executions,
+    of,
+    logger: log,
+    maxPending: execution.maxPendingRecords,
+    keepMs: execution.keepRecordsMs,
+    keepCount: execution.keepRecords,
+  });
+  const registry = new ExecutionRegistry({
+    retainMs: sandbox.retainMs,
+    retainTotalBytes: execution.retainTotalBytes,
+  });
+  const directory = new ExecutionDirectory(registry, recorder, store.executions);
+  const spill = new SpillSpace({
+    // Of this daemon alone: it is emptied at each start.
+    directory: join(resolve(state.dir), 'executions', encodeURIComponent(owner)),
+    bytesEach: execution.spillBytes,
+    bytesTotal: execution.spillTotalBytes,
+    logger: log,
+  });
+  const executor = new Executor({
+    pools,
+    registry,
+    recorder,
+    directory,
+    store: store.executions,
+    of,
+    logger,
+    retainBytes: sandbox.retainBytes,
+    spill,
+    maxRequestIds: execution.maxRequestIds,
+  });
+  return { executor, directory, recorder, registry, spill };
 }
 
 function createEnvs(config: Config, store: Store, docker: DockerEngine, logger: Logger): EnvOperations {

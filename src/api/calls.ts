@@ -19,7 +19,12 @@ export interface CallContext {
   tenant: string;
   /** Aborted when the client cancels, goes away, or its deadline passes. */
   signal: AbortSignal;
+  /** Whether the deadline of the call is over (or so near that the client's own clock called it). */
+  isPastDeadline(): boolean;
 }
+
+/** A client cancels at its deadline, which is a little before ours: it began to count before the request arrived. */
+const DEADLINE_SLACK_MS = 100;
 
 type UnaryHandler<Request, Response> = (
   request: Request,
@@ -94,7 +99,11 @@ function contextOf(
     abort.abort(new BerthError('CANCELLED', 'the client cancelled, went away, or its deadline passed'));
   call.on('cancelled', cancel);
   if (call.cancelled) cancel();
-  return { tenant: tenantOf(call.metadata), signal: abort.signal };
+  return {
+    tenant: tenantOf(call.metadata),
+    signal: abort.signal,
+    isPastDeadline: () => Number(call.getDeadline()) - Date.now() <= DEADLINE_SLACK_MS,
+  };
 }
 
 function tenantOf(metadata: Metadata): string {

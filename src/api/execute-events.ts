@@ -11,6 +11,7 @@ import {
   LostCause,
   PoolMissReason,
   PoolOutcome,
+  ProgressPhase,
   ServedBy,
   StartPath,
   type ExecuteEvent,
@@ -22,10 +23,10 @@ import type {
   ExecutionEvent,
   LostCause as Lost,
   PeakMemorySource as Source,
+  ProgressBody,
   ResetReceipt,
   StartedBody,
 } from '../domain/sandbox/execution.js';
-import type { Execution } from '../domain/sandbox/executor.js';
 import type { Isolation } from '../domain/sandbox/spec.js';
 
 export const MISS_REASONS: Record<MissReason, PoolMissReason> = {
@@ -64,7 +65,7 @@ const START_PATHS: Record<StartedBody['startPath'], StartPath> = {
   none: StartPath.UNSPECIFIED,
 };
 
-const END_REASONS: Record<EndedBody['reason'], EndReason> = {
+export const END_REASONS: Record<EndedBody['reason'], EndReason> = {
   exited: EndReason.EXITED,
   signalled: EndReason.SIGNALLED,
   wall_timeout: EndReason.WALL_TIMEOUT,
@@ -86,6 +87,7 @@ const PEAK_SOURCES: Record<Source, PeakMemorySource> = {
 const CANCEL_CAUSES: Record<Cancelled, CancelCause> = {
   requested: CancelCause.REQUESTED,
   disconnected: CancelCause.DISCONNECTED,
+  deadline: CancelCause.DEADLINE,
   shutdown: CancelCause.SHUTDOWN,
   sandbox_deleted: CancelCause.SANDBOX_DELETED,
 };
@@ -94,18 +96,20 @@ const LOST_CAUSES: Record<Lost, LostCause> = {
   container_died: LostCause.CONTAINER_DIED,
   engine_lost: LostCause.ENGINE_LOST,
   connection_lost: LostCause.CONNECTION_LOST,
+  daemon_crashed: LostCause.DAEMON_CRASHED,
+};
+
+const PHASES: Record<ProgressBody['phase'], ProgressPhase> = {
+  waiting_for_sandbox: ProgressPhase.WAITING_FOR_SANDBOX,
+  creating_sandbox: ProgressPhase.CREATING_SANDBOX,
 };
 
 /** One event of an execution as the contract has it. */
-export function toExecuteEvent(event: ExecutionEvent, execution: Execution, replayed: boolean): ExecuteEvent {
-  return { seq: event.seq, time: new Date(event.time), event: toBody(event.body, execution, replayed) };
+export function toExecuteEvent(event: ExecutionEvent, executionId: string, replayed: boolean): ExecuteEvent {
+  return { seq: event.seq, time: new Date(event.time), event: toBody(event.body, executionId, replayed) };
 }
 
-function toBody(
-  body: ExecutionEvent['body'],
-  execution: Execution,
-  replayed: boolean,
-): ExecuteEvent['event'] {
+function toBody(body: ExecutionEvent['body'], executionId: string, replayed: boolean): ExecuteEvent['event'] {
   switch (body.type) {
     case 'output': {
       const stream = body.stream === 'stdout' ? OutputStream.STDOUT : OutputStream.STDERR;
@@ -114,8 +118,12 @@ function toBody(
         value: { stream, data: Buffer.from(body.data.buffer, body.data.byteOffset, body.data.byteLength) },
       };
     }
+    case 'progress': {
+      const { queuePosition, message } = body;
+      return { $case: 'progress', value: { phase: PHASES[body.phase], queuePosition, message } };
+    }
     case 'started':
-      return { $case: 'started', value: toStarted(body, execution, replayed) };
+      return { $case: 'started', value: toStarted(body, executionId, replayed) };
     case 'ended':
       return { $case: 'ended', value: toEnded(body) };
   }
@@ -123,22 +131,22 @@ function toBody(
 
 type Value<Case extends string> = Extract<NonNullable<ExecuteEvent['event']>, { $case: Case }>['value'];
 
-function toStarted(body: StartedBody, execution: Execution, replayed: boolean): Value<'started'> {
+export function toStarted(body: StartedBody, executionId: string, replayed: boolean): Value<'started'> {
   return {
-    executionId: execution.id,
+    executionId,
     sandboxId: body.sandboxId,
-    servedBy: SERVED_BY[body.servedBy],
+    servedBy: body.servedBy === undefined ? ServedBy.UNSPECIFIED : SERVED_BY[body.servedBy],
     engine: body.engine,
-    poolOutcome: body.poolHit ? PoolOutcome.HIT : PoolOutcome.MISS,
+    poolOutcome: outcomeOf(body.poolHit),
     missReason: body.missReason === undefined ? PoolMissReason.UNSPECIFIED : MISS_REASONS[body.missReason],
     servedReason: body.servedReason,
     acquireMs: body.acquireMs,
     startPath: START_PATHS[body.startPath],
     startReason: body.startPathReason,
     poolId: body.poolId,
-    isolation: ISOLATIONS[body.isolation],
+    isolation: body.isolation === undefined ? IsolationEnum.UNSPECIFIED : ISOLATIONS[body.isolation],
     image: body.image,
-    language: execution.request.language,
+    language: body.language,
     languageVersion: body.languageVersion,
     replayed,
     findings: [],
@@ -146,7 +154,12 @@ function toStarted(body: StartedBody, execution: Execution, replayed: boolean): 
   };
 }
 
-function toEnded(body: EndedBody): Value<'ended'> {
+function outcomeOf(hit: boolean | undefined): PoolOutcome {
+  if (hit === undefined) return PoolOutcome.UNSPECIFIED;
+  return hit ? PoolOutcome.HIT : PoolOutcome.MISS;
+}
+
+export function toEnded(body: EndedBody): Value<'ended'> {
   const { usage } = body;
   return {
     reason: END_REASONS[body.reason],

@@ -21,6 +21,11 @@ export interface ExecuteDefaults {
   outputBytes: number;
   maxOutputBytes: number;
   maxMemoryBytes: number;
+  maxCpuMillis: number;
+  maxProcesses: number;
+  maxTmpfsBytes: number;
+  maxCpuTimeMs: number;
+  maxFileBytes: number;
   languages: Languages;
 }
 
@@ -38,9 +43,8 @@ const LARGEST = {
   env: 256,
   envBytes: 128 * 1024,
   acquireMs: 600_000,
-  cpuMs: 24 * 3_600_000,
-  processes: 4_096,
-  cpus: 64,
+  labels: 32,
+  labelLength: 128,
 };
 
 /**
@@ -58,11 +62,7 @@ export function toExecutionRequest(
     if (!holds) violations.push({ field, rule });
   };
 
-  must(
-    message.requestId === '' || PRINTABLE.test(message.requestId),
-    'request_id',
-    'must be 1 to 128 printable ASCII characters without spaces',
-  );
+  checkRequestId(message.requestId, must);
   must(
     message.image.length <= 256 && !/[\s\0]/.test(message.image),
     'image',
@@ -71,9 +71,9 @@ export function toExecutionRequest(
   const code = checkSource(message, must);
   const cwd = message.cwd === '' ? WORKSPACE : message.cwd;
   must(
-    /^\/(workspace|tmp)(\/|$)/.test(cwd) && isCleanPath(cwd.slice(1)),
+    /^\/(workspace|tmp|dev\/shm)(\/|$)/.test(cwd) && isCleanPath(cwd.slice(1)),
     'cwd',
-    'must be /workspace or /tmp, or a folder in them, without ".."',
+    'must be /workspace, /tmp or /dev/shm, or a folder in them, without ".."',
   );
   must(
     message.entry === '' || isCleanPath(message.entry),
@@ -83,6 +83,12 @@ export function toExecutionRequest(
   must(message.stdin.byteLength <= LARGEST.stdin, 'stdin', `must be at most ${LARGEST.stdin} bytes`);
   checkTexts(message.args, 'args', must);
   checkEnv(message.env, must);
+  checkLabels(message.labels, must);
+  must(
+    !message.durable || message.requestId !== '',
+    'request_id',
+    'is required with durable, since a repeat finds the execution by it',
+  );
   const files = checkFiles(message.files, must);
   const limits = checkLimits(message.limits, defaults, must);
   must(
@@ -124,10 +130,22 @@ export function toExecutionRequest(
       forbidOneShot: message.degrade?.forbidOneShot ?? false,
       forbidLocal: message.degrade?.forbidLocal ?? false,
     },
+    cancelOnDisconnect: message.cancelOnDisconnect ?? true,
+    durable: message.durable,
+    progress: message.progress,
+    labels: message.labels,
   };
 }
 
 export type Must = (holds: boolean, field: string, rule: string) => void;
+
+export function checkRequestId(requestId: string, must: Must): void {
+  must(
+    requestId === '' || PRINTABLE.test(requestId),
+    'request_id',
+    'must be 1 to 128 printable ASCII characters without spaces',
+  );
+}
 
 function checkSource(message: ExecuteMessage, must: Must): Uint8Array | undefined {
   const source = message.source;
@@ -177,6 +195,17 @@ function checkEnv(env: Record<string, string>, must: Must): void {
   must(bytes <= LARGEST.envBytes, 'env', `must be at most ${LARGEST.envBytes} bytes together`);
 }
 
+export function checkLabels(labels: Record<string, string>, must: Must): void {
+  const entries = Object.entries(labels);
+  must(entries.length <= LARGEST.labels, 'labels', `must be at most ${LARGEST.labels}`);
+  for (const [name, value] of entries) {
+    const field = `labels["${name.slice(0, 64)}"]`;
+    must(name !== '' && name.length <= LARGEST.labelLength, field, 'key must have 1 to 128 characters');
+    must(value.length <= LARGEST.labelLength, field, 'must have at most 128 characters');
+    must(!`${name}${value}`.includes('\0'), field, 'must not contain NUL');
+  }
+}
+
 function checkFiles(files: ExecuteMessage['files'], must: Must): InputFile[] {
   must(files.length <= LARGEST.fileCount, 'files', `must be at most ${LARGEST.fileCount}`);
   const seen = new Set<string>();
@@ -218,17 +247,17 @@ export function checkLimits(
     );
     return value;
   };
-  const cpus = range(limits?.cpus ?? 0, 'cpus', 0.05, LARGEST.cpus);
+  const cpus = range(limits?.cpus ?? 0, 'cpus', 0.05, defaults.maxCpuMillis / 1_000);
   return {
     wallMs: range(limits?.wallMs ?? 0, 'wall_ms', 1, defaults.maxWallMs) || defaults.wallMs,
-    cpuMs: range(limits?.cpuMs ?? 0, 'cpu_ms', 1, LARGEST.cpuMs),
+    cpuMs: range(limits?.cpuMs ?? 0, 'cpu_ms', 1, defaults.maxCpuTimeMs),
     memoryBytes: range(limits?.memoryBytes ?? 0, 'memory_bytes', 32 * MIB, defaults.maxMemoryBytes),
     cpuMillis: Math.round(cpus * 1_000),
-    processes: range(limits?.maxProcesses ?? 0, 'max_processes', 16, LARGEST.processes),
+    processes: range(limits?.maxProcesses ?? 0, 'max_processes', 16, defaults.maxProcesses),
     outputBytes:
       range(limits?.outputBytes ?? 0, 'output_bytes', 1, defaults.maxOutputBytes) || defaults.outputBytes,
-    fileBytes: range(limits?.fileBytes ?? 0, 'file_bytes', 1, 1024 * 1024 * MIB),
-    scratchBytes: range(limits?.scratchBytes ?? 0, 'scratch_bytes', MIB, defaults.maxMemoryBytes),
+    fileBytes: range(limits?.fileBytes ?? 0, 'file_bytes', 1, defaults.maxFileBytes),
+    scratchBytes: range(limits?.scratchBytes ?? 0, 'scratch_bytes', MIB, defaults.maxTmpfsBytes),
   };
 }
 
@@ -259,11 +288,8 @@ function refuseUnbuiltFields(message: ExecuteMessage): void {
     ['pool_id', message.poolId !== ''],
     ['pool_preset', message.poolPreset !== ''],
     ['own_container', message.ownContainer],
-    ['durable', message.durable],
     ['collect', message.collect.length > 0],
     ['rich_results', message.richResults],
-    ['progress', message.progress],
     ['code_policy', message.codePolicy === CodePolicy.WARN || message.codePolicy === CodePolicy.DENY],
-    ['labels', Object.keys(message.labels).length > 0],
   ]);
 }

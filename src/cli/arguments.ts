@@ -48,3 +48,13 @@ export function variables(assignments: readonly string[], env: NodeJS.ProcessEnv
     }),
   );
 }
+
+/** `name=value`; a name alone has an empty value. */
+export function labelsOf(given: readonly string[] = []): Record<string, string> {
+  return Object.fromEntries(
+    given.map((label) => {
+      const at = label.indexOf('=');
+      return at < 0 ? [label, ''] : [label.slice(0, at), label.slice(at + 1)];
+    }),
+  );
+}

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { shipped } from '../lib/package-root.js';
 import { CommandLine } from './command.js';
+import { attachCommand } from './commands/attach.js';
+import { cancelCommand } from './commands/cancel.js';
 import { deployCommand } from './commands/deploy.js';
 import { doctorCommand } from './commands/doctor.js';
+import { executionsCommand } from './commands/executions.js';
 import { imagesCommand } from './commands/images.js';
 import { removeCommand, startCommand, stopCommand } from './commands/lifecycle.js';
 import { logsCommand } from './commands/logs.js';
@@ -23,6 +26,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     .showHelpAfterError('(--help says more)');
   for (const command of [
     runCommand(cli),
+    executionsCommand(cli),
+    attachCommand(cli),
+    cancelCommand(cli),
     deployCommand(cli),
     psCommand(cli),
     logsCommand(cli),

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { basename, extname } from 'node:path';
 import type { DeepPartial, ExecuteRequest } from '../../clients/typescript/src/index.js';
 import type { CommonOptions, Session } from './session.js';
+import { labelsOf } from './arguments.js';
 import { readInput } from './stdin.js';
 import { UsageError } from './usage-error.js';
 
@@ -17,6 +18,10 @@ export interface RunOptions extends CommonOptions {
   cpus?: number;
   maxOutput?: number;
   isolation?: string;
+  detach?: boolean;
+  requestId?: string;
+  durable?: boolean;
+  label?: string[];
   verbose?: boolean;
 }
 
@@ -59,6 +64,9 @@ export async function runRequest(
     stdin,
     args,
     env: options.env,
+    requestId: options.requestId,
+    durable: options.durable,
+    labels: labelsOf(options.label),
     limits: {
       wallMs: options.timeout,
       memoryBytes: options.memory,

@@ -128,6 +128,12 @@ function contradictions(config: Config): string[] {
   if (config.env.portFirst > config.env.portLast) found.push('env.portFirst: must not be above env.portLast');
   if (config.sandbox.memoryBytes > config.sandbox.maxMemoryBytes)
     found.push('sandbox.memoryBytes: must not be above sandbox.maxMemoryBytes');
+  if (config.sandbox.cpuMillis > config.sandbox.maxCpuMillis)
+    found.push('sandbox.cpuMillis: must not be above sandbox.maxCpuMillis');
+  if (config.sandbox.processes > config.sandbox.maxProcesses)
+    found.push('sandbox.processes: must not be above sandbox.maxProcesses');
+  if (config.sandbox.tmpfsBytes > config.sandbox.maxTmpfsBytes)
+    found.push('sandbox.tmpfsBytes: must not be above sandbox.maxTmpfsBytes');
   if (config.sandbox.wallMs > config.sandbox.maxWallMs)
     found.push('sandbox.wallMs: must not be above sandbox.maxWallMs');
   if (config.sandbox.outputBytes > config.sandbox.maxOutputBytes)

@@ -119,8 +119,19 @@ export const configSchema = z.strictObject({
         'Largest memory a request may ask for.',
       ),
       cpuMillis: int(500, { min: 50, max: 64_000 }, 'CPU of a sandbox in thousandths of a core.'),
+      maxCpuMillis: int(
+        64_000,
+        { min: 50, max: 1_024_000 },
+        'Most CPU a request may ask for, in thousandths of a core.',
+      ),
       processes: int(128, { min: 16, max: 4_096 }, 'Processes and threads in a sandbox.'),
+      maxProcesses: int(4_096, { min: 16, max: 32_768 }, 'Most processes and threads a request may ask for.'),
       tmpfsBytes: int(64 * MIB, { min: MIB, max: 4096 * MIB }, 'Size of /tmp and of /workspace, each.'),
+      maxTmpfsBytes: int(
+        2048 * MIB,
+        { min: MIB, max: 64 * 1024 * MIB },
+        'Largest size of /tmp and of /workspace a request may ask for.',
+      ),
       tmpfsInodes: int(16_384, { min: 256, max: 1_000_000 }, 'Files in /tmp and in /workspace, each.'),
       shmBytes: int(16 * MIB, { min: MIB, max: 1024 * MIB }, 'Size of /dev/shm.'),
       gvisorRuntime: text(
@@ -144,6 +155,11 @@ export const configSchema = z.strictObject({
         { min: 1, max: 24 * 60 * MINUTE },
         'Longest wall time a request may ask for.',
       ),
+      maxCpuTimeMs: int(
+        24 * 60 * MINUTE,
+        { min: 1, max: 7 * 24 * 60 * MINUTE },
+        'Most CPU time a request may set as its limit.',
+      ),
       outputBytes: int(
         16 * MIB,
         { min: 1, max: 16_384 * MIB },
@@ -154,10 +170,15 @@ export const configSchema = z.strictObject({
         { min: 1, max: 16_384 * MIB },
         'Largest output limit a request may ask for.',
       ),
+      maxFileBytes: int(
+        1024 * 1024 * MIB,
+        { min: 1, max: 1024 * 1024 * MIB },
+        'Largest limit of file size a request may set.',
+      ),
       retainBytes: int(
         4 * MIB,
         { min: 64 * 1024, max: 1024 * MIB },
-        'Events of one execution kept for repeated request ids and later readers.',
+        'Events of one execution kept in memory for repeated request ids and later readers.',
       ),
       retainMs: int(
         MINUTE,
@@ -196,6 +217,45 @@ export const configSchema = z.strictObject({
         ['refuse', 'allow'],
         'refuse',
         'What to do where cgroups cannot be written: without them each process has limits, the sandbox as a whole has none.',
+      ),
+    })
+    .prefault({}),
+  execution: z
+    .strictObject({
+      retainTotalBytes: int(
+        64 * MIB,
+        { min: MIB, max: 64 * 1024 * MIB },
+        'Memory for the events of ended executions together; those that ended first go first.',
+      ),
+      spillBytes: int(
+        256 * MIB,
+        { min: MIB, max: 1024 * 1024 * MIB },
+        'Older events of one execution kept in a file in the state directory.',
+      ),
+      spillTotalBytes: int(
+        1024 * MIB,
+        { min: 0, max: 1024 * 1024 * MIB },
+        'Older events of all executions kept in files together; 0: none.',
+      ),
+      maxRequestIds: int(
+        100_000,
+        { min: 100, max: 10_000_000 },
+        'Request ids of executions kept in memory; for older ones of this life the database is asked.',
+      ),
+      maxPendingRecords: int(
+        50_000,
+        { min: 100, max: 10_000_000 },
+        'Records of executions that may wait in memory while the database is away.',
+      ),
+      keepRecordsMs: int(
+        7 * 24 * 60 * MINUTE,
+        { min: MINUTE, max: 10 * 365 * 24 * 60 * MINUTE },
+        'Time records of executions are kept.',
+      ),
+      keepRecords: int(
+        1_000_000,
+        { min: 100, max: 1_000_000_000 },
+        'Records of executions kept; the oldest go first.',
       ),
     })
     .prefault({}),

@@ -35,6 +35,7 @@ export const ERROR_REASONS = {
     'NOT_FOUND',
     'No app folder with this id under the apps path, and the request has no files.',
   ],
+  EXECUTION_NOT_FOUND: ['NOT_FOUND', 'No execution with this id belongs to the tenant.'],
   POOL_NOT_FOUND: ['NOT_FOUND', 'No pool with this id.'],
   IMAGE_NOT_FOUND: ['FAILED_PRECONDITION', 'The image is not on this host; prepare or pull it first.'],
   IMAGE_PREPARE_FAILED: ['FAILED_PRECONDITION', 'An image could be neither pulled nor built.'],
@@ -78,6 +79,10 @@ export const ERROR_REASONS = {
   POOL_EXHAUSTED: ['RESOURCE_EXHAUSTED', 'The pool is at its maximum and no sandbox became free in time.'],
   SANDBOX_CREATE_FAILED: ['UNAVAILABLE', 'No sandbox could be created; the message has the cause.'],
   SANDBOX_LOST: ['UNAVAILABLE', 'The sandbox died while it was being used.'],
+  EXECUTION_ELSEWHERE: [
+    'FAILED_PRECONDITION',
+    'Another daemon on the same database runs the execution; ask that one.',
+  ],
   ISOLATION_UNAVAILABLE: ['FAILED_PRECONDITION', 'This host cannot give the isolation asked for.'],
 
   // The daemon and what it stands on

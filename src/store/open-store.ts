@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import type { EnvStore, PortStore } from '../domain/env/store.js';
+import type { ExecutionStore } from '../domain/sandbox/execution-store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Availability, type StoreHealth } from './availability.js';
 import type { Backend } from './backend.js';
 import { EnvRepository } from './env-repository.js';
+import { ExecutionRepository } from './execution-repository.js';
 import { migrate } from './migrations/migrate.js';
 import { mysqlBackend } from './mysql/backend.js';
 import { parseDatabaseUrl } from './mysql/database-url.js';
@@ -24,6 +26,7 @@ export interface StoreOptions {
 export interface Store extends AsyncDisposable {
   readonly envs: EnvStore;
   readonly ports: PortStore;
+  readonly executions: ExecutionStore;
   health(): StoreHealth;
   /** Calls `listener` on each change of health; the answer unsubscribes. */
   onHealthChange(listener: (health: StoreHealth) => void): () => void;
@@ -49,6 +52,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 class OpenStore implements Store {
   readonly envs: EnvStore;
   readonly ports: PortStore;
+  readonly executions: ExecutionStore;
   readonly #backend: Backend;
   readonly #availability: Availability;
   readonly #transactor: Transactor;
@@ -70,6 +74,7 @@ class OpenStore implements Store {
     this.#transactor = new Transactor(backend.db, this.#availability);
     this.envs = new EnvRepository(this.#transactor);
     this.ports = new PortRepository(this.#transactor);
+    this.executions = new ExecutionRepository(this.#transactor);
   }
 
   async start(): Promise<void> {

@@ -7,6 +7,8 @@ export interface Schema {
   checkpoints: CheckpointTable;
   env_events: EnvEventTable;
   port_usage: PortUsageTable;
+  executions: ExecutionTable;
+  execution_labels: ExecutionLabelTable;
 }
 
 export type Database = Kysely<Schema>;
@@ -74,4 +76,33 @@ export interface PortUsageTable {
   status: 'USED' | 'FREE';
   env_id: string | null;
   allocated_at: number | null;
+}
+
+export interface ExecutionTable {
+  id: string;
+  tenant: string;
+  owner: string;
+  life: string;
+  request_id: string | null;
+  /** The request id of a durable execution, else NULL, so that UNIQUE (tenant, durable_request_id) ignores it. */
+  durable_request_id: string | null;
+  request_digest: string;
+  state: string;
+  sandbox_id: string | null;
+  end_reason: string | null;
+  task_id: string | null;
+  created_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  last_seq: number;
+  labels: string;
+  started: string | null;
+  ended: string | null;
+  failure: string | null;
+}
+
+export interface ExecutionLabelTable {
+  execution_id: string;
+  name: string;
+  value: string;
 }

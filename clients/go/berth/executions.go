@@ -10,11 +10,12 @@ import (
 // Execute runs code once and yields what happens: started, output as it appears, and ended as the last event, also when
 // the code fails. What goes wrong before the code starts is an error without any event.
 //
-// By default the execution is cancelled when the loop is left or ctx ends. With cancel_on_disconnect false it runs on, and
-// a lost connection is bridged with AttachExecution: no event is lost or repeated. A request is never sent twice, so code
-// never runs twice.
+// By default the execution is cancelled when the loop is left or ctx ends; with cancel_on_disconnect false it runs on.
+// With that, or with a request_id, a lost connection is bridged with AttachExecution: no event is lost or repeated. A
+// request is sent again only when it is durable, so code never runs twice.
 func (c *Client) Execute(ctx context.Context, request *berthv1.ExecuteRequest) iter.Seq2[*berthv1.ExecuteEvent, error] {
 	runsOn := request.CancelOnDisconnect != nil && !request.GetCancelOnDisconnect()
+	outlivesItsCall := runsOn || request.GetRequestId() != ""
 	return follow(ctx, c.resumeWindow, func() source[*berthv1.ExecuteEvent] {
 		s := executionSource{client: c}
 		return source[*berthv1.ExecuteEvent]{
@@ -24,8 +25,10 @@ func (c *Client) Execute(ctx context.Context, request *berthv1.ExecuteRequest) i
 				}
 				return events(c.Sandboxes.Execute(ctx, request))
 			},
-			note:      s.note,
-			resumable: func() bool { return runsOn && s.id != "" },
+			note: s.note,
+			resumable: func() bool {
+				return outlivesItsCall && s.id != "" || request.GetDurable() && request.GetRequestId() != ""
+			},
 		}
 	})
 }

@@ -155,6 +155,34 @@ func TestAnExecutionThatRunsOnIsTakenUpAgain(t *testing.T) {
 	}
 }
 
+func TestAnExecutionWithARequestIDIsTakenUpAgain(t *testing.T) {
+	sandboxes := &fakeSandboxes{log: hello(), breakAt: 3, breakErr: status.Error(codes.Unavailable, "connection closed")}
+	client := startFakeDaemon(t, nil, sandboxes).dial()
+	result, err := client.Run(deadline(t), &berthv1.ExecuteRequest{Language: "python", RequestId: "r1"})
+	if err != nil || string(result.Stdout) != "hello" || string(result.Stderr) != "oops" {
+		t.Fatalf("got %+v, %v", result, err)
+	}
+	executes, attaches, _ := sandboxes.calls()
+	if len(executes) != 1 || len(attaches) != 1 || attaches[0].GetAfterSeq() != 3 {
+		t.Fatalf("got %v, %v", executes, attaches)
+	}
+}
+
+func TestOnlyADurableExecutionIsAskedForAgain(t *testing.T) {
+	for _, durable := range []bool{false, true} {
+		sandboxes := &fakeSandboxes{log: hello(), breakAt: 0, breakErr: status.Error(codes.Unavailable, "connection closed"), breakOnce: true}
+		client := startFakeDaemon(t, nil, sandboxes).dial()
+		result, err := client.Run(deadline(t), &berthv1.ExecuteRequest{Language: "python", RequestId: "r1", Durable: durable})
+		if (err == nil) != durable || durable && string(result.Stdout) != "hello" {
+			t.Fatalf("durable %v: got %+v, %v", durable, result, err)
+		}
+		executes, _, _ := sandboxes.calls()
+		if want := map[bool]int{false: 1, true: 2}[durable]; len(executes) != want {
+			t.Fatalf("durable %v: got %v", durable, executes)
+		}
+	}
+}
+
 func TestAnExecutionIsNeverAskedForTwice(t *testing.T) {
 	sandboxes := &fakeSandboxes{log: hello(), breakAt: 0, breakErr: status.Error(codes.Unavailable, "connection closed")}
 	client := startFakeDaemon(t, nil, sandboxes).dial()

@@ -18,6 +18,8 @@ type fakeSandboxes struct {
 	// breakAt ends Execute with an error (io.EOF: cleanly) after so many events. A nil error: never.
 	breakAt  int
 	breakErr error
+	// breakOnce makes only the first Execute break.
+	breakOnce bool
 	// waitAt makes Execute wait for its client to go away after so many events, and closes gone. 0: it does not.
 	waitAt int
 	gone   chan struct{}
@@ -63,9 +65,10 @@ func (f *fakeSandboxes) Execute(request *berthv1.ExecuteRequest, stream grpc.Ser
 	f.mu.Lock()
 	f.executes = append(f.executes, request)
 	f.tenants = append(f.tenants, incoming.Get("berth-tenant")...)
+	breaks := f.breakErr != nil && (len(f.executes) == 1 || !f.breakOnce)
 	f.mu.Unlock()
 	for i := range len(f.log) + 1 {
-		if f.breakErr != nil && i == f.breakAt {
+		if breaks && i == f.breakAt {
 			return cleanEnd(f.breakErr)
 		}
 		if f.waitAt > 0 && i == f.waitAt {

@@ -1,5 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
-import { callsOf, type CallOptions, type Calls } from './calls.js';
+import { callsOf, type Calls } from './calls.js';
 import { Connection, type ConnectOptions } from './connection.js';
 import {
   DeployEnvRequest,
@@ -17,11 +17,12 @@ import {
   SandboxServiceService,
   type ExecuteEvent,
 } from './gen/berth/v1/sandbox_service.js';
+import { attached, executed } from './executions.js';
 import { events, newRequestId, operationEvents } from './operations.js';
 import { resumed, type ResumeOptions } from './resume.js';
-import { collect, DEFAULT_MAX_COLLECTED_BYTES, executionEvents, type RunResult } from './run.js';
+import { collect, DEFAULT_MAX_COLLECTED_BYTES, type RunResult } from './run.js';
 
-export interface RunOptions extends CallOptions {
+export interface RunOptions extends ResumeOptions {
   /** Bytes of output that are kept, both streams together. Default 16777216 (16 MiB). */
   maxCollectedBytes?: number;
 }
@@ -75,12 +76,23 @@ export class BerthClient {
     return collect(this.execute(request, options), options.maxCollectedBytes ?? DEFAULT_MAX_COLLECTED_BYTES);
   }
 
-  /** Runs code and yields what happens as it happens; the last event is `ended`. */
+  /**
+   * Runs code and yields what happens as it happens; the last event is `ended`. With a request id, or with
+   * `cancelOnDisconnect: false`, a lost connection is taken up again.
+   */
   execute(
     request: DeepPartial<ExecuteRequest>,
-    options?: CallOptions,
+    options?: ResumeOptions,
   ): AsyncGenerator<ExecuteEvent, void, undefined> {
-    return executionEvents(this.sandbox.execute(ExecuteRequest.fromPartial(request), options));
+    return executed(this.#connection, this.sandbox, ExecuteRequest.fromPartial(request), options);
+  }
+
+  /** The events of an execution behind `afterSeq`, running or ended a while ago; a lost connection is taken up again. */
+  attach(
+    request: { executionId: string; afterSeq?: number },
+    options?: ResumeOptions,
+  ): AsyncGenerator<ExecuteEvent, void, undefined> {
+    return attached(this.#connection, this.sandbox, request, options);
   }
 
   /**
@@ -156,7 +168,7 @@ export class BerthClient {
             callOptions,
           ),
         // A daemon that gives no cursors cannot tell where to go on.
-        isResumable: ({ cursor }) => cursor !== '',
+        isResumable: (last) => last?.cursor !== '',
       },
       options,
     );

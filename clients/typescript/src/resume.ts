@@ -16,8 +16,8 @@ export interface Source<Message> {
   open(last: Message | undefined, options: CallOptions): AsyncIterable<Message>;
   /** Where given, a stream that ends without such a message did not complete. */
   isLast?(message: Message): boolean;
-  /** Whether the stream can be taken up behind this message. Default: behind any. */
-  isResumable?(message: Message): boolean;
+  /** Whether the stream can be taken up behind this message; undefined: from its beginning. Default: always. */
+  isResumable?(last: Message | undefined): boolean;
 }
 
 const DEFAULT_RESUME_FOR_MS = 120_000;
@@ -61,7 +61,7 @@ export async function* resumed<Message>(
     // A stream that stood for a while did work, though it may have had nothing to say.
     if (Date.now() - openedMs > LONGEST_PAUSE_MS) failures = 0;
     if (failures === 0) lostSinceMs = Date.now();
-    if (last !== undefined && source.isResumable?.(last) === false) throw lost;
+    if (source.isResumable?.(last) === false) throw lost;
     const giveUpAtMs = Math.min(lostSinceMs + resumeForMs, endsAtMs);
     if (!mayBeLost || Date.now() >= giveUpAtMs) throw lost;
     if (failures === 0) onResume?.(lost);

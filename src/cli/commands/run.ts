@@ -1,10 +1,10 @@
 import { CommanderError, Option, type Command } from 'commander';
-import type { ExecuteEvent } from '../../../clients/typescript/src/index.js';
-import { EndReason, Isolation, OutputStream } from '../../../clients/typescript/src/index.js';
+import { Isolation } from '../../../clients/typescript/src/index.js';
 import { collected, cpuCount, durationMs, sizeBytes, variables } from '../arguments.js';
 import { newCommand, type Cli } from '../command.js';
-import { RUN_EXIT, runExitCode } from '../exit-codes.js';
-import { describeEnd, describeStart, resultJson } from '../output/execution.js';
+import { EXIT, RUN_EXIT, runExitCode } from '../exit-codes.js';
+import { resultJson } from '../output/execution.js';
+import { showExecution } from '../output/execution-stream.js';
 import { runRequest, type RunOptions } from '../run-request.js';
 import type { Session } from '../session.js';
 
@@ -22,7 +22,8 @@ Examples:
   berth run hello.py
   berth run --timeout 5s --memory 128m job.py -- --rows 10
   echo 'print(6 * 7)' | berth run -
-  berth run --stdin data.csv --file helper.py --env MODE=fast job.py`;
+  berth run --stdin data.csv --file helper.py --env MODE=fast job.py
+  berth attach $(berth run --detach --label job=nightly job.py)`;
 
 export function runCommand(cli: Cli): Command {
   return newCommand('run', 'run a program in a sandbox, with its output as it appears')
@@ -41,6 +42,10 @@ export function runCommand(cli: Cli): Command {
     .addOption(
       new Option('--isolation <kind>', 'how its sandbox is kept apart').choices(Object.keys(ISOLATIONS)),
     )
+    .option('-d, --detach', 'say the id once it has started, and let it run on')
+    .option('--request-id <id>', 'run once only: a repeat with the same id gets the first answer')
+    .option('--durable', 'with --request-id: not even after a crash of berthd does it run twice')
+    .option('--label <name=value>', 'label to find it by', collected)
     .option('-v, --verbose', 'say on standard error what served it and what it used')
     .addHelpText('after', HELP)
     .exitOverride((error) => {
@@ -54,9 +59,11 @@ export function runCommand(cli: Cli): Command {
         async (session) => {
           const env = variables(options.env ?? [], cli.io.env);
           const request = await runRequest(session, file, args, { ...options, env });
-          return session.json
-            ? collectRun(session, { ...request, isolation })
-            : streamRun(session, { ...request, isolation }, options.verbose === true);
+          const whole = { ...request, isolation };
+          if (options.detach === true) return detachedRun(session, whole);
+          if (session.json) return collectRun(session, whole);
+          const events = session.client.execute(whole, { signal: session.signal });
+          return showExecution(session, events, options.verbose === true);
         },
         { failed: RUN_EXIT.berth },
       );
@@ -71,25 +78,15 @@ async function collectRun({ client, signal, out }: Session, request: Request): P
   return runExitCode(result.ended);
 }
 
-async function streamRun(session: Session, request: Request, verbose: boolean): Promise<number> {
-  const { client, signal, err } = session;
-  let exitCode: number = RUN_EXIT.berth;
-  for await (const event of client.execute(request, { signal })) {
-    await writeOutput(session, event);
-    if (event.event?.$case === 'started' && verbose)
-      err.line(err.paint('dim', describeStart(event.event.value)));
-    if (event.event?.$case === 'ended') {
-      const ended = event.event.value;
-      exitCode = runExitCode(ended);
-      const line = describeEnd(ended, verbose);
-      if (line !== undefined) err.line(ended.reason === EndReason.EXITED ? err.paint('dim', line) : line);
-    }
+/** Says its id as soon as it has started, and leaves it running. */
+async function detachedRun(session: Session, request: Request): Promise<number> {
+  const { client, signal, out, json } = session;
+  for await (const { event } of client.execute({ ...request, cancelOnDisconnect: false }, { signal })) {
+    if (event?.$case !== 'started') continue;
+    const { executionId } = event.value;
+    if (json) out.json({ executionId });
+    else out.line(executionId);
+    return EXIT.ok;
   }
-  return exitCode;
-}
-
-async function writeOutput({ out, err }: Session, { event }: ExecuteEvent): Promise<void> {
-  if (event?.$case !== 'output') return;
-  const target = event.value.stream === OutputStream.STDERR ? err : out;
-  await target.bytes(event.value.data);
+  return RUN_EXIT.berth;
 }

@@ -56,6 +56,13 @@ export interface ExecutionRequest {
   ownContainer: boolean;
   /** Which lesser ways of running are ruled out. */
   degrade: { forbidOneShot: boolean; forbidLocal: boolean };
+  /** Whether it ends with the call that asked for it. */
+  cancelOnDisconnect: boolean;
+  /** Committed before it runs; then it has a `requestId`. */
+  durable: boolean;
+  /** Send `progress` events before `started`. */
+  progress: boolean;
+  labels: Record<string, string>;
 }
 
 export type EndReason =
@@ -85,10 +92,10 @@ export interface ExecutionUsage {
 }
 
 /** Who ended an execution that was cancelled. `sandbox_deleted`: its sandbox was recycled or its pool drained. */
-export type CancelCause = 'requested' | 'disconnected' | 'shutdown' | 'sandbox_deleted';
+export type CancelCause = 'requested' | 'disconnected' | 'deadline' | 'shutdown' | 'sandbox_deleted';
 
-/** How a sandbox was lost under an execution. */
-export type LostCause = 'container_died' | 'engine_lost' | 'connection_lost';
+/** How a sandbox was lost under an execution. `daemon_crashed`: found out by the daemon's next life. */
+export type LostCause = 'container_died' | 'engine_lost' | 'connection_lost' | 'daemon_crashed';
 
 /** What a reset found, removed and verified before the sandbox was used again. */
 export interface ResetReceipt {
@@ -105,19 +112,31 @@ export interface ResetReceipt {
   number: number;
 }
 
+/** What the start waits for; only sent when asked for. */
+export interface ProgressBody {
+  type: 'progress';
+  phase: 'waiting_for_sandbox' | 'creating_sandbox';
+  /** Place in the queue, from 1; 0: in no queue. */
+  queuePosition: number;
+  message: string;
+}
+
 export interface StartedBody {
   type: 'started';
   sandboxId: string;
   poolId: string;
   engine: string;
-  servedBy: ServedBy;
+  /** Undefined, as the two below, only where a crash came before it was recorded. */
+  servedBy: ServedBy | undefined;
   servedReason: string;
-  isolation: Isolation;
-  poolHit: boolean;
+  isolation: Isolation | undefined;
+  poolHit: boolean | undefined;
   missReason: MissReason | undefined;
   acquireMs: number;
   /** Image reference and digest. */
   image: string;
+  /** As in the request; empty for a command of an image. */
+  language: string;
   /** In full (`3.11.2`); empty for a command. */
   languageVersion: string;
   /** Whether the kernel holds the limits of the sandbox. */
@@ -150,7 +169,7 @@ export interface EndedBody {
   receipt: ResetReceipt | undefined;
 }
 
-export type ExecutionEventBody = StartedBody | OutputBody | EndedBody;
+export type ExecutionEventBody = ProgressBody | StartedBody | OutputBody | EndedBody;
 
 /** `seq` rises by one from 1; `ended` is the last event and comes exactly once. */
 export interface ExecutionEvent {

@@ -1,187 +1,261 @@
 import type { Logger } from '../../telemetry/logger.js';
-import { BerthError, messageOf } from '../errors.js';
+import { BerthError, isBerthError, messageOf } from '../errors.js';
 import { newId } from '../ids.js';
-import type { AnySandbox } from './sandbox.js';
 import type { Lease } from '../pool/lease.js';
 import type { PoolManager } from '../pool/pool-manager.js';
-import type {
-  CancelCause,
-  EndedBody,
-  ExecutionRequest,
-  ExecutionUsage,
-  LostCause,
-  ResetReceipt,
-  StartedBody,
-} from './execution.js';
-import type { ChannelLoss } from './engine.js';
-import { ExecutionLog } from './execution-log.js';
-import type { JobEnd, RunningJob } from './runner-session.js';
+import { endedBody } from './execution-end.js';
+import type { ExecutionEvent, ExecutionRequest, StartedBody } from './execution.js';
+import type { ExecutionDirectory } from './execution-directory.js';
+import type { ExecutionRecord } from './execution-record.js';
+import type { ExecutionRecorder } from './execution-recorder.js';
+import type { ExecutionRegistry } from './execution-registry.js';
+import type { DaemonLife, ExecutionStore } from './execution-store.js';
+import type { SpillSpace } from './history-spill.js';
+import { LiveExecution } from './live-execution.js';
+import { recordedEvents } from './recorded-events.js';
+import { keyOf, RequestIds, type RequestUse } from './request-ids.js';
+import type { JobEnd } from './runner-session.js';
+import type { AnySandbox } from './sandbox.js';
 
 export interface ExecutorOptions {
-  pools: PoolManager;
+  pools: Pick<PoolManager, 'acquire'>;
+  registry: ExecutionRegistry;
+  recorder: ExecutionRecorder;
+  directory: ExecutionDirectory;
+  store: ExecutionStore;
+  of: DaemonLife;
   logger: Logger;
-  /** Bytes of events kept for each execution. */
+  /** Bytes of events kept in memory for each execution. */
   retainBytes: number;
-  /** Time that the events of an ended execution are kept. Milliseconds. */
-  retainMs: number;
+  spill: SpillSpace;
+  /** Request ids whose execution is known without asking the store. */
+  maxRequestIds: number;
 }
 
 /** Output that a sandbox may send before a reader has taken it. Bytes. */
 const OUTPUT_CREDIT = 512 * 1024;
-/** Time past the wall limit after which a runner that says nothing is given up. Milliseconds. */
+/** Time past a limit or a cancel after which a runner that says nothing is given up. Milliseconds. */
 const RUNNER_GRACE_MS = 5_000;
 
-/** `unread`: its output was not taken in time. */
-type InnerCancelCause = CancelCause | 'unread';
-
-/** What those learn who wait for an execution that was cancelled before its code ran. */
-const CANCEL_ERRORS: Record<InnerCancelCause, () => BerthError> = {
-  requested: () => new BerthError('CANCELLED', 'the execution was cancelled while it waited for a sandbox'),
-  disconnected: () =>
-    new BerthError('CANCELLED', 'the caller went away while the execution waited for a sandbox'),
-  sandbox_deleted: () => new BerthError('CANCELLED', 'the sandbox of the execution was taken away'),
-  unread: () => new BerthError('CANCELLED', 'the execution was cancelled'),
-  shutdown: () =>
-    new BerthError('SHUTTING_DOWN', 'berthd is stopping; send the request again when it is back', {
-      retryAfterMs: 5_000,
-    }),
-};
-
-/** One run of code; it belongs to the daemon, and readers of its log come and go. */
-export class Execution {
-  readonly log: ExecutionLog;
-  /** Resolves when it has ended and its sandbox is given back. */
-  readonly finished: Promise<void>;
-  #abort = new AbortController();
-  #job: RunningJob | undefined;
-  #creditOwed = 0;
-  #request: ExecutionRequest;
-  #cancelCause: InnerCancelCause | undefined;
-
-  constructor(
-    readonly id: string,
-    request: ExecutionRequest,
-    retainBytes: number,
-    run: (execution: Execution) => Promise<void>,
-  ) {
-    this.#request = request;
-    this.log = new ExecutionLog(retainBytes, (bytes) => this.#grant(bytes));
-    this.finished = run(this);
-  }
-
-  /** Aborted when the execution is cancelled before its code runs. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  get request(): ExecutionRequest {
-    return this.#request;
-  }
-
-  /** Who cancelled it, first. */
-  get cancelCause(): InnerCancelCause | undefined {
-    return this.#cancelCause;
-  }
-
-  /** Ends it: it leaves the queue, or its processes are killed and it ends as `cancelled`. Idempotent. */
-  cancel(cause: InnerCancelCause): void {
-    this.#cancelCause ??= cause;
-    this.#abort.abort(CANCEL_ERRORS[cause]());
-    this.#job?.cancel();
-  }
-
-  /** Lets go of code, files and standard input once they are sent. */
-  forgetInput(): void {
-    this.#request = { ...this.#request, code: undefined, files: [], stdin: new Uint8Array(0) };
-  }
-
-  /** Hands over the started job; cancels it at once when the execution was cancelled meanwhile. */
-  running(job: RunningJob): void {
-    this.#job = job;
-    if (this.#abort.signal.aborted) job.cancel();
-    if (this.#creditOwed > 0) this.#grant(0);
-  }
-
-  #grant(bytes: number): void {
-    this.#creditOwed += bytes;
-    if (this.#job === undefined || this.#creditOwed === 0) return;
-    this.#job.grant(this.#creditOwed);
-    this.#creditOwed = 0;
-  }
+/** The answer to a request: its execution, made now or before. */
+export interface Submitted {
+  executionId: string;
+  /** Whether the request id was used before, for the same request. */
+  replayed: boolean;
+  /** Undefined: it is known from its record only. */
+  execution: LiveExecution | undefined;
+  /** @throws what `ExecutionLog.read` and `recordedEvents` throw */
+  read(afterSeq: number, signal?: AbortSignal): AsyncIterable<ExecutionEvent>;
 }
 
 /**
- * Runs code. The hot path is here: lease, one frame, stream; no disk and no database before the code starts.
- * A repeated `request_id` of a tenant gets the first execution again, for as long as its events are kept.
+ * Runs code. The hot path is here: lease, one frame, stream; no disk and no database before the code starts, unless the
+ * request is `durable`. A repeated `request_id` of a tenant never runs again in this life of the daemon, and a durable one in
+ * none, as long as its record is kept.
  */
 export class Executor {
-  readonly #byId = new Map<string, Execution>();
-  readonly #byRequest = new Map<string, Execution>();
+  readonly #requests: RequestIds;
+  /** Requests whose id is being looked up or committed, so that a repeat meanwhile waits for the first. */
+  readonly #submitting = new Map<string, Promise<Submitted>>();
+  /** The ids under which durable requests may have been committed, when the connection broke in the middle. */
+  readonly #unsure = new Map<string, string>();
+  readonly #running = new Map<LiveExecution, Promise<void>>();
   readonly #inUse = new Set<AnySandbox>();
-  readonly #timers = new Set<NodeJS.Timeout>();
   #closed = false;
 
-  constructor(private readonly options: ExecutorOptions) {}
+  constructor(private readonly options: ExecutorOptions) {
+    this.#requests = new RequestIds(options.maxRequestIds);
+  }
 
   /** Number of executions that have not ended. */
   get running(): number {
-    let n = 0;
-    for (const execution of this.#byId.values()) if (!execution.log.ended) n++;
-    return n;
+    return this.options.registry.running;
   }
 
   /**
    * Starts an execution, or finds the one that this request id started before.
-   * @throws BerthError REQUEST_ID_REUSED, SHUTTING_DOWN. What happens later is in the execution's log.
+   * @throws BerthError REQUEST_ID_REUSED, SHUTTING_DOWN; STORE_UNAVAILABLE where the store must be asked. What happens later
+   * is told by the execution's events.
    */
-  execute(request: ExecutionRequest): { execution: Execution; replayed: boolean } {
-    const key = request.requestId === '' ? undefined : `${request.tenant}\n${request.requestId}`;
-    const earlier = key === undefined ? undefined : this.#byRequest.get(key);
-    if (earlier !== undefined) {
-      if (earlier.request.digest === request.digest) return { execution: earlier, replayed: true };
-      throw new BerthError(
-        'REQUEST_ID_REUSED',
-        `request_id ${request.requestId} was used before for a different execution; choose a new one`,
-      );
+  async execute(request: ExecutionRequest): Promise<Submitted> {
+    const { tenant, requestId } = request;
+    if (requestId === '') return this.#begin(newId('exec'), request);
+    const use = this.#requests.get(tenant, requestId);
+    if (use !== undefined) return this.#repeat(request, use);
+    const key = keyOf(tenant, requestId);
+    const first = this.#submitting.get(key);
+    if (first !== undefined) {
+      await first;
+      return this.execute(request);
     }
-    if (this.#closed)
-      throw new BerthError('SHUTTING_DOWN', 'berthd is stopping; send the request again when it is back', {
-        retryAfterMs: 5_000,
-      });
-    const execution = new Execution(newId('exec'), request, this.options.retainBytes, (e) => this.#run(e));
-    this.#byId.set(execution.id, execution);
-    if (key !== undefined) this.#byRequest.set(key, execution);
-    // Without a request id nobody can ask for it again.
-    void execution.finished.then(() =>
-      key === undefined ? this.#byId.delete(execution.id) : this.#forgetLater(execution, key),
-    );
-    return { execution, replayed: false };
+    if (!request.durable && !this.#requests.hasForgotten) return this.#begin(newId('exec'), request);
+    const submitting = request.durable ? this.#commitFirst(request, key) : this.#lookUpFirst(request);
+    this.#submitting.set(key, submitting);
+    try {
+      return await submitting;
+    } finally {
+      this.#submitting.delete(key);
+    }
+  }
+
+  /** The events of an execution behind `afterSeq`. @throws BerthError EXECUTION_NOT_FOUND, STORE_UNAVAILABLE */
+  async attach(tenant: string, executionId: string): Promise<Submitted> {
+    const { registry, directory } = this.options;
+    const execution = registry.get(tenant, executionId);
+    if (execution !== undefined) return live(execution, false);
+    return recorded((await directory.get(tenant, executionId)).record, false);
+  }
+
+  /**
+   * Ends an execution, and resolves when it has ended; one that has ended already stays as it is. `graceMs` is what its main
+   * process gets between SIGTERM and the kill.
+   * @throws BerthError EXECUTION_NOT_FOUND, EXECUTION_ELSEWHERE, REQUEST_ID_REUSED, STORE_UNAVAILABLE, CANCELLED
+   */
+  async cancel(
+    tenant: string,
+    executionId: string,
+    graceMs: number,
+    request: { requestId: string; digest: string },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    this.#useForCancel(tenant, executionId, request);
+    const execution = this.options.registry.get(tenant, executionId);
+    if (execution !== undefined) {
+      execution.cancel('requested', graceMs);
+      return untilAborted(execution.over, signal);
+    }
+    const { record } = await this.options.directory.get(tenant, executionId);
+    if (record.state === 'queued' || record.state === 'running')
+      throw new BerthError(
+        'EXECUTION_ELSEWHERE',
+        `execution ${executionId} is run by another berthd on the same database; cancel it there`,
+        { resource: { type: 'execution', name: executionId } },
+      );
   }
 
   /** Takes no more work, lets what runs finish within the limit, then cancels it, then takes its sandbox away. */
   async close(graceMs: number): Promise<void> {
     this.#closed = true;
-    const all = Promise.all([...this.#byId.values()].map((e) => e.finished));
+    const all = Promise.all(this.#running.values());
     if (!(await within(all, graceMs))) {
-      for (const execution of this.#byId.values()) if (!execution.log.ended) execution.cancel('shutdown');
+      for (const execution of this.#running.keys()) execution.cancel('shutdown');
       // Whose runner does not even answer that loses its sandbox.
-      if (!(await within(all, RUNNER_GRACE_MS))) for (const sandbox of this.#inUse) this.#destroy(sandbox);
+      if (!(await within(all, 2 * RUNNER_GRACE_MS)))
+        for (const sandbox of this.#inUse) this.#destroy(sandbox);
       await all;
     }
-    for (const t of this.#timers) clearTimeout(t);
   }
 
-  /** Never throws: what goes wrong ends the log. */
-  async #run(execution: Execution): Promise<void> {
-    // The constructor of Execution calls this before the id is registered; everything below runs after that.
-    await Promise.resolve();
-    const { request } = execution;
+  /** The one who uses a request id again gets what it stands for. */
+  async #repeat(request: ExecutionRequest, use: RequestUse): Promise<Submitted> {
+    if (use.method !== 'execute' || use.digest !== request.digest) throw reused(request.requestId);
+    const { registry, directory } = this.options;
+    const execution = registry.get(request.tenant, use.executionId);
+    if (execution !== undefined) return live(execution, true);
+    try {
+      return recorded((await directory.get(request.tenant, use.executionId)).record, true);
+    } catch (error) {
+      if (!isBerthError(error, 'EXECUTION_NOT_FOUND')) throw error;
+      throw new BerthError(
+        'HISTORY_GONE',
+        `execution ${use.executionId} of request_id ${request.requestId} ran before, and nothing more is kept of it`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** More ids were used in this life than are remembered: the store has the others. */
+  async #lookUpFirst(request: ExecutionRequest): Promise<Submitted> {
+    const { tenant, requestId, digest } = request;
+    const { store, of } = this.options;
+    const earlier = await store.findByRequest(of, tenant, requestId);
+    if (earlier === undefined) return this.#begin(newId('exec'), request);
+    if (earlier.digest !== digest) throw reused(requestId);
+    this.#remember(request, earlier.id);
+    return recorded(earlier, true);
+  }
+
+  async #commitFirst(request: ExecutionRequest, key: string): Promise<Submitted> {
+    const { store, of, recorder } = this.options;
+    this.#refuseWhenClosed();
+    await recorder.ensureLostEnded();
+    const execution = new LiveExecution(this.#unsure.get(key) ?? newId('exec'), request, this.#history());
+    let record: ExecutionRecord;
+    try {
+      record = await store.claim(of, execution.record());
+    } catch (error) {
+      if (error instanceof BerthError && error.metadata['outcome'] === 'unknown')
+        this.#unsure.set(key, execution.id);
+      throw error;
+    }
+    this.#unsure.delete(key);
+    if (record.digest !== request.digest) throw reused(request.requestId);
+    if (record.id !== execution.id) {
+      this.#remember(request, record.id);
+      return recorded(record, true);
+    }
+    return this.#run(execution);
+  }
+
+  #begin(id: string, request: ExecutionRequest): Submitted {
+    this.#refuseWhenClosed();
+    return this.#run(new LiveExecution(id, request, this.#history()));
+  }
+
+  #history(): { retainBytes: number; spill: SpillSpace } {
+    return { retainBytes: this.options.retainBytes, spill: this.options.spill };
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed)
+      throw new BerthError('SHUTTING_DOWN', 'berthd is stopping; send the request again when it is back', {
+        retryAfterMs: 5_000,
+      });
+  }
+
+  #remember({ tenant, requestId, digest }: ExecutionRequest, executionId: string): void {
+    if (requestId !== '') this.#requests.set(tenant, requestId, { method: 'execute', digest, executionId });
+  }
+
+  /** A cancel does no harm twice: repeating it is answered as the first time by itself. */
+  #useForCancel(
+    tenant: string,
+    executionId: string,
+    { requestId, digest }: { requestId: string; digest: string },
+  ): void {
+    if (requestId === '') return;
+    const use = this.#requests.get(tenant, requestId);
+    if (use !== undefined && (use.method !== 'cancel' || use.digest !== digest)) throw reused(requestId);
+    if (use === undefined) this.#requests.set(tenant, requestId, { method: 'cancel', digest, executionId });
+  }
+
+  #run(execution: LiveExecution): Submitted {
+    const { registry, recorder } = this.options;
+    this.#remember(execution.request, execution.id);
+    registry.add(execution);
+    recorder.note(execution);
+    const finished = this.#runToEnd(execution).finally(() => this.#running.delete(execution));
+    this.#running.set(execution, finished);
+    return live(execution, false);
+  }
+
+  /** Never throws: what goes wrong ends the execution. Resolves when its sandbox is given back. */
+  async #runToEnd(execution: LiveExecution): Promise<void> {
+    const { pools, recorder, logger } = this.options;
+    const { request, log } = execution;
     let lease: Lease | undefined;
     try {
-      lease = await this.options.pools.acquire(request, { signal: execution.signal });
+      lease = await pools.acquire(request, {
+        signal: execution.signal,
+        ...(request.progress && {
+          onProgress: (progress) => log.append({ type: 'progress', ...progress }),
+        }),
+      });
       lease.onRevoked = () => execution.cancel('sandbox_deleted');
       const { receipt } = lease.sandbox;
-      execution.log.append(toEnded(await this.#runIn(lease, execution), execution.cancelCause, receipt));
+      const end = await this.#runIn(lease, execution);
+      const { cancelCause, wasAsked, seen } = execution;
+      execution.end(endedBody(end, { cancelCause, wasAsked, receipt, seen }));
     } catch (error) {
       const known =
         error instanceof BerthError
@@ -190,24 +264,22 @@ export class Executor {
               cause: error,
             });
       if (known.reason === 'INTERNAL')
-        this.options.logger.error(
-          { execution: execution.id, err: error },
-          'an execution failed inside Berth',
-        );
-      execution.log.fail(known);
+        logger.error({ execution: execution.id, err: error }, 'an execution failed inside Berth');
+      execution.fail(known);
     } finally {
+      recorder.note(execution);
       lease?.release();
     }
   }
 
-  async #runIn(lease: Lease, execution: Execution): Promise<JobEnd> {
-    const { request, log } = execution;
+  async #runIn(lease: Lease, execution: LiveExecution): Promise<JobEnd> {
+    const { request } = execution;
     const { limits } = request;
     const { sandbox } = lease;
     let hasStarted = false;
     const started = (startPath: StartedBody['startPath'], startPathReason: string): void => {
       hasStarted = true;
-      log.append({
+      execution.started({
         type: 'started',
         sandboxId: sandbox.id,
         poolId: lease.poolId,
@@ -221,9 +293,11 @@ export class Executor {
         startPath,
         startPathReason,
         image: `${sandbox.spec.image}@${sandbox.spec.imageDigest}`,
+        language: request.language,
         languageVersion: sandbox.languageVersion,
         limitsEnforced: sandbox.limitsEnforced,
       });
+      this.options.recorder.note(execution);
     };
     const job = sandbox.start(
       {
@@ -241,26 +315,17 @@ export class Executor {
       },
       {
         onStarted: (path, reason) => started(path, reason),
-        onOutput: (stream, data) => log.append({ type: 'output', stream, data }),
+        onOutput: (stream, data) => execution.output(stream, data),
       },
     );
-    execution.running(job);
-    // A repeated request id is answered from the events; what went in is not needed any more.
-    execution.forgetInput();
     this.#inUse.add(sandbox);
+    let deaf: NodeJS.Timeout | undefined;
+    // A runner that does not answer the kill loses its sandbox.
+    execution.onCancel = () => (deaf ??= setTimeout(() => this.#giveUp(execution, sandbox), RUNNER_GRACE_MS));
+    execution.running(job);
     // The runner keeps the wall limit. Past it, either a reader does not take the output, which a cancel drops, or the
     // runner says nothing any more.
-    let overdue = setTimeout(() => {
-      execution.cancel('unread');
-      overdue = setTimeout(() => {
-        const ids = { execution: execution.id, sandbox: sandbox.id };
-        this.options.logger.warn(
-          ids,
-          'the runner did not end an execution in time; its sandbox is destroyed',
-        );
-        this.#destroy(sandbox);
-      }, RUNNER_GRACE_MS);
-    }, limits.wallMs + RUNNER_GRACE_MS);
+    const overdue = setTimeout(() => execution.cancel('unread'), limits.wallMs + RUNNER_GRACE_MS);
     try {
       const end = await job.done;
       // What could not be started was served by a sandbox all the same, and says by which.
@@ -268,8 +333,17 @@ export class Executor {
       return end;
     } finally {
       clearTimeout(overdue);
+      clearTimeout(deaf);
       this.#inUse.delete(sandbox);
     }
+  }
+
+  #giveUp(execution: LiveExecution, sandbox: AnySandbox): void {
+    this.options.logger.warn(
+      { execution: execution.id, sandbox: sandbox.id },
+      'the runner did not end an execution in time; its sandbox is destroyed',
+    );
+    this.#destroy(sandbox);
   }
 
   #destroy(sandbox: AnySandbox): void {
@@ -280,79 +354,45 @@ export class Executor {
         this.options.logger.warn({ sandbox: sandbox.id, err: error }, 'a sandbox could not be removed yet'),
       );
   }
-
-  #forgetLater(execution: Execution, key: string): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      this.#byId.delete(execution.id);
-      this.#byRequest.delete(key);
-    }, this.options.retainMs).unref();
-    this.#timers.add(timer);
-  }
 }
 
-const NO_USAGE: ExecutionUsage = {
-  wallMs: 0,
-  userCpuMs: 0,
-  systemCpuMs: 0,
-  peakMemoryBytes: 0,
-  peakMemorySource: 'none',
-  stdoutBytes: 0,
-  stderrBytes: 0,
-  oomKills: 0,
-};
-
-const LOST_CAUSES: Record<ChannelLoss['cause'], LostCause> = {
-  container_died: 'container_died',
-  docker_away: 'engine_lost',
-  protocol_error: 'connection_lost',
-  worker_died: 'connection_lost',
-  closed: 'container_died',
-};
-
-function toEnded(
-  end: JobEnd,
-  cancelCause: InnerCancelCause | undefined,
-  receipt: ResetReceipt | undefined,
-): EndedBody {
-  if (end.kind === 'ended') {
-    const { reason } = end.body;
-    if (reason === 'cancelled' && cancelCause === 'unread') {
-      const message = 'the wall limit passed while output waited to be read; the rest is dropped';
-      return {
-        type: 'ended',
-        ...end.body,
-        reason: 'wall_timeout',
-        message,
-        truncated: true,
-        cancelCause: undefined,
-        lostCause: undefined,
-        receipt,
-      };
-    }
-    return {
-      type: 'ended',
-      ...end.body,
-      cancelCause:
-        reason === 'cancelled' && cancelCause !== 'unread' ? (cancelCause ?? 'requested') : undefined,
-      lostCause: undefined,
-      receipt,
-    };
-  }
-  const { loss } = end;
+function live(execution: LiveExecution, replayed: boolean): Submitted {
   return {
-    type: 'ended',
-    // The runner dies of the memory limit only when the whole container does.
-    reason: loss.oomKilled ? 'out_of_memory' : 'sandbox_lost',
-    exitCode: undefined,
-    signal: loss.oomKilled ? 'SIGKILL' : '',
-    message: loss.message,
-    usage: NO_USAGE,
-    truncated: true,
-    cancelCause: undefined,
-    lostCause: loss.oomKilled ? undefined : LOST_CAUSES[loss.cause],
-    receipt,
+    executionId: execution.id,
+    replayed,
+    execution,
+    read: (afterSeq, signal) => execution.log.read(afterSeq, signal),
   };
+}
+
+function recorded(record: ExecutionRecord, replayed: boolean): Submitted {
+  return {
+    executionId: record.id,
+    replayed,
+    execution: undefined,
+    async *read(afterSeq) {
+      yield* recordedEvents(record, afterSeq);
+    },
+  };
+}
+
+function reused(requestId: string): BerthError {
+  return new BerthError(
+    'REQUEST_ID_REUSED',
+    `request_id ${requestId} was used before for a different request; choose a new one`,
+  );
+}
+
+/** The work, or CANCELLED as soon as its caller has gone; the work goes on. */
+async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return work;
+  await new Promise<void>((resolve, reject) => {
+    const gone = (): void =>
+      reject(new BerthError('CANCELLED', 'the caller stopped waiting; the cancel goes on'));
+    if (signal.aborted) return gone();
+    signal.addEventListener('abort', gone, { once: true });
+    void work.then(resolve).finally(() => signal.removeEventListener('abort', gone));
+  });
 }
 
 /** Whether the work ends within the time. Milliseconds. */

@@ -52,6 +52,8 @@ export interface RunningJob {
   readonly done: Promise<JobEnd>;
   /** Kills every process of the execution; it ends as `cancelled`. */
   cancel(): void;
+  /** Sends the main process a signal, by number. */
+  signal(number: number): void;
   /** Lets the runner send this much more output. Bytes. */
   grant(bytes: number): void;
 }
@@ -123,6 +125,8 @@ export class RunnerSession {
     return {
       done: done.promise,
       cancel: () => this.#ifRunning(number, () => this.#send(encodeKill(number, { kind: 'cancel' }))),
+      signal: (signal) =>
+        this.#ifRunning(number, () => this.#send(encodeKill(number, { kind: 'signal', signal }))),
       grant: (bytes) => this.#ifRunning(number, () => this.#send(encodeCredit(number, bytes))),
     };
   }

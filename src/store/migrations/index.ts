@@ -4,6 +4,8 @@ import { createOperations } from './0002-operations.js';
 import { createCheckpoints } from './0003-checkpoints.js';
 import { createEnvEvents } from './0004-env-events.js';
 import { createPortUsage } from './0005-port-usage.js';
+import { createExecutions } from './0006-executions.js';
+import { createExecutionLabels } from './0007-execution-labels.js';
 import type { ColumnTypes } from './column-types.js';
 
 type Step = (db: Kysely<unknown>, types: ColumnTypes) => Promise<void>;
@@ -18,6 +20,8 @@ const STEPS: Record<string, Step> = {
   '0003-checkpoints': createCheckpoints,
   '0004-env-events': createEnvEvents,
   '0005-port-usage': createPortUsage,
+  '0006-executions': createExecutions,
+  '0007-execution-labels': createExecutionLabels,
 };
 
 /** The migrations in the words of one database. */

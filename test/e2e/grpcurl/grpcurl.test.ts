@@ -92,6 +92,30 @@ describe('Execute', () => {
     });
   });
 
+  it('runs on by request, is found by its label, read again and cancelled', async () => {
+    const labels = { by: 'grpcurl' };
+    const request = { language: 'python', code: "print('once')", requestId: 'grpcurl-1', labels };
+    const first = await grpcurl.responses('berth.v1.SandboxService/Execute', request);
+    const { executionId } = (first[0] as { event: { started: { executionId: string } } }).event.started;
+    expect(await grpcurl.responses('berth.v1.SandboxService/AttachExecution', { executionId })).toEqual(
+      first,
+    );
+    const [list] = await grpcurl.responses('berth.v1.SandboxService/ListExecutions', { labels });
+    const [get] = await grpcurl.responses('berth.v1.SandboxService/GetExecution', { executionId });
+    const [cancel] = await grpcurl.responses('berth.v1.SandboxService/CancelExecution', { executionId });
+    expect(list).toEqual({ executions: [(get as { execution: object }).execution] });
+    expect(cancel).toEqual(get);
+    expect(get).toMatchObject({
+      execution: { executionId, requestId: 'grpcurl-1', state: 'EXECUTION_STATE_ENDED', labels },
+    });
+    const other = await grpcurl.call(
+      'berth.v1.SandboxService/GetExecution',
+      { executionId },
+      { 'berth-tenant': 'another' },
+    );
+    expect(other.stderr).toContain('EXECUTION_NOT_FOUND');
+  });
+
   it('prints the reason, and the field with its rule, of a bad request', async () => {
     const { exitCode, stdout, stderr } = await grpcurl.call('berth.v1.SandboxService/Execute', {
       language: 'python',

@@ -10,6 +10,11 @@ const DEFAULTS: ExecuteDefaults = {
   outputBytes: 1_000_000,
   maxOutputBytes: 2_000_000,
   maxMemoryBytes: 1 << 30,
+  maxCpuMillis: 2_000,
+  maxProcesses: 256,
+  maxTmpfsBytes: 64 << 20,
+  maxCpuTimeMs: 60_000,
+  maxFileBytes: 1 << 20,
   languages: new Languages([{ name: 'python', version: '3.11', image: 'sandbox:1', entry: 'main.py' }]),
 };
 
@@ -31,11 +36,21 @@ function fieldsOf(message: Partial_): string[] {
 
 const code = { $case: 'code' as const, value: 'print(1)' };
 
+const limited = (limits: NonNullable<Partial_['limits']>): Partial_ => ({
+  language: 'python',
+  source: code,
+  limits,
+});
+
 describe('toExecutionRequest', () => {
   it('fills in what the request leaves out', () => {
     const request = check({ language: 'python', source: code });
     expect(request).toMatchObject({ entry: 'main.py', cwd: '/workspace', isolation: 'reuse', argv: [] });
     expect(request.limits).toMatchObject({ wallMs: 30_000, outputBytes: 1_000_000, memoryBytes: 0 });
+  });
+
+  it.each(['/workspace', '/tmp/a', '/dev/shm'])('takes %s as a working directory', (cwd) => {
+    expect(check({ language: 'python', source: code, cwd }).cwd).toBe(cwd);
   });
 
   it.each<[string, Partial_, string]>([
@@ -58,6 +73,26 @@ describe('toExecutionRequest', () => {
       'memory below the least',
       { language: 'python', source: code, limits: { memoryBytes: 1 } },
       'limits.memory_bytes',
+    ],
+    ['more CPU than may be asked for', limited({ cpus: 2.5 }), 'limits.cpus'],
+    ['more CPU time than may be asked for', limited({ cpuMs: 60_001 }), 'limits.cpu_ms'],
+    ['more processes than may be asked for', limited({ maxProcesses: 257 }), 'limits.max_processes'],
+    ['more scratch space than may be asked for', limited({ scratchBytes: 65 << 20 }), 'limits.scratch_bytes'],
+    ['larger files than may be asked for', limited({ fileBytes: 1 << 21 }), 'limits.file_bytes'],
+    ['durable without a request id', { language: 'python', source: code, durable: true }, 'request_id'],
+    [
+      'too many labels',
+      {
+        language: 'python',
+        source: code,
+        labels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`l${i}`, ''])),
+      },
+      'labels',
+    ],
+    [
+      'a label that is too long',
+      { language: 'python', source: code, labels: { a: 'x'.repeat(129) } },
+      'labels["a"]',
     ],
     [
       'absolute file',
@@ -98,7 +133,6 @@ describe('toExecutionRequest', () => {
 
   it.each<[string, Partial_]>([
     ['requirements', { requirements: ['pandas'] }],
-    ['durable', { durable: true }],
     ['sandbox_id', { sandboxId: 'sbx-1' }],
     ['function', { source: { $case: 'function', value: { code: 'x', name: 'f' } } }],
   ])('refuses what is not built by name: %s', (field, message) => {

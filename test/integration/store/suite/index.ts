@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { claimTests } from './claims.js';
 import { commitTests } from './commits.js';
+import { executionTests } from './executions.js';
 import type { Subject } from './fixtures.js';
 import { lifecycleTests } from './lifecycle.js';
 import { listTests } from './lists.js';
@@ -14,5 +15,6 @@ export function storeSuite(name: string, subject: Subject): void {
     commitTests(subject);
     listTests(subject);
     portTests(subject);
+    executionTests(subject);
   });
 }

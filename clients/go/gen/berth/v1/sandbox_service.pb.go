@@ -891,8 +891,9 @@ func (TaskState) EnumDescriptor() ([]byte, []int) {
 // and of a task; fields that mean nothing there say so.
 type ExecuteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Replay protection, see common.proto: the same `request_id` attaches to the first execution and replays its events.
-	// It never runs twice within one life of the daemon; with `durable` neither after a crash.
+	// Replay protection, see common.proto: the same `request_id` attaches to the first execution and replays its events,
+	// or says that they are gone (HISTORY_GONE). It never runs twice within one life of the daemon; with `durable` neither
+	// after a crash.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Language of the code: "python", "node", and what else the daemon has. Required unless `image` and `command` are
 	// given.
@@ -920,7 +921,7 @@ type ExecuteRequest struct {
 	// Environment variables, added to those of the image. Names match [A-Za-z_][A-Za-z0-9_]*; at most 256 and 128 KiB
 	// together. Empty: none.
 	Env map[string]string `protobuf:"bytes,11,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Working directory, absolute, in a writable place. Empty: "/workspace".
+	// Working directory, absolute: /workspace, /tmp or /dev/shm, or a folder in them that exists. Empty: "/workspace".
 	Cwd string `protobuf:"bytes,12,opt,name=cwd,proto3" json:"cwd,omitempty"`
 	// Name of the file that `code` is written to, relative to `cwd`; with empty `code` a file of `files` to start. Empty:
 	// the language's own ("main.py", "main.js").
@@ -957,7 +958,8 @@ type ExecuteRequest struct {
 	// nothing in a task.
 	CancelOnDisconnect *bool `protobuf:"varint,25,opt,name=cancel_on_disconnect,json=cancelOnDisconnect,proto3,oneof" json:"cancel_on_disconnect,omitempty"`
 	// Commit the request before it runs, so that after a crash of the daemon the same `request_id` answers that this
-	// execution was lost, and does not run it again. Costs a database write. Default: false. Needs a `request_id`.
+	// execution was lost (`ended` with END_REASON_SANDBOX_LOST and LOST_CAUSE_DAEMON_CRASHED), and does not run it again,
+	// for as long as records are kept. Costs a database write. Default: false. Needs a `request_id`.
 	Durable bool `protobuf:"varint,26,opt,name=durable,proto3" json:"durable,omitempty"`
 	// Files to send back as ExecuteEvent.artifact after the end: globs relative to `cwd` ("out/*.png"), at most 64. Empty:
 	// none.
@@ -1379,26 +1381,28 @@ func (x *FunctionCall) GetKwargsJson() string {
 	return ""
 }
 
-// ExecutionLimits are the limits of one execution. A limit above the daemon's maximum is refused.
+// ExecutionLimits are the limits of one execution. A limit above the daemon's maximum is refused by name; every maximum
+// can be configured.
 type ExecutionLimits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Wall-clock time, in milliseconds. 0: 30000. At most 600000.
 	WallMs int64 `protobuf:"varint,1,opt,name=wall_ms,json=wallMs,proto3" json:"wall_ms,omitempty"`
-	// CPU time of all its processes, in milliseconds. 0: no limit but that of the wall clock and the CPU quota.
+	// CPU time of all its processes, in milliseconds. 0: no limit but that of the wall clock and the CPU quota. At most
+	// 86400000.
 	CpuMs int64 `protobuf:"varint,2,opt,name=cpu_ms,json=cpuMs,proto3" json:"cpu_ms,omitempty"`
 	// Memory and swap together, in bytes. 0: 536870912 (512 MiB). At most 2147483648 (2 GiB). Other values are served by
 	// another pool.
 	MemoryBytes int64 `protobuf:"varint,3,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
-	// CPUs, as a fraction. 0: 0.5. Other values are served by another pool.
+	// CPUs, as a fraction. 0: 0.5. At least 0.05, at most 64. Other values are served by another pool.
 	Cpus float64 `protobuf:"fixed64,4,opt,name=cpus,proto3" json:"cpus,omitempty"`
-	// Processes and threads together. 0: 128. Other values are served by another pool.
+	// Processes and threads together. 0: 128. At least 16, at most 4096. Other values are served by another pool.
 	MaxProcesses int32 `protobuf:"varint,5,opt,name=max_processes,json=maxProcesses,proto3" json:"max_processes,omitempty"`
 	// Bytes of standard output and standard error together. Exactly so many are kept, then the execution ends. 0: 16777216
 	// (16 MiB). At most 1073741824 (1 GiB).
 	OutputBytes int64 `protobuf:"varint,6,opt,name=output_bytes,json=outputBytes,proto3" json:"output_bytes,omitempty"`
 	// Size of any one file that it writes, in bytes. 0: no limit but that of the file system.
 	FileBytes int64 `protobuf:"varint,7,opt,name=file_bytes,json=fileBytes,proto3" json:"file_bytes,omitempty"`
-	// Size of each writable memory file system, in bytes. 0: 67108864 (64 MiB). Other values are served by another pool.
+	// Size of each writable memory file system, in bytes. 0: 67108864 (64 MiB). At most 2147483648 (2 GiB). Other values are served by another pool.
 	ScratchBytes  int64 `protobuf:"varint,8,opt,name=scratch_bytes,json=scratchBytes,proto3" json:"scratch_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2091,7 +2095,8 @@ type ExecutionEnded struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why it ended.
 	Reason EndReason `protobuf:"varint,1,opt,name=reason,proto3,enum=berth.v1.EndReason" json:"reason,omitempty"`
-	// Exit code, 0 to 255, with END_REASON_EXITED. Absent otherwise.
+	// Exit code, 0 to 255, with END_REASON_EXITED. Absent otherwise; a program that exits after CancelExecution's SIGTERM
+	// was cancelled, and `message` says how it went.
 	ExitCode *int32 `protobuf:"varint,2,opt,name=exit_code,json=exitCode,proto3,oneof" json:"exit_code,omitempty"`
 	// Name of the signal ("SIGSEGV"), where one ended the process. Empty otherwise.
 	Signal string `protobuf:"bytes,3,opt,name=signal,proto3" json:"signal,omitempty"`
@@ -2763,7 +2768,8 @@ type Execution struct {
 	Labels map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// `seq` of the newest event.
 	LastSeq int64 `protobuf:"varint,12,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
-	// `seq` of the oldest event that AttachExecution can still send. 0: none.
+	// `seq` of the oldest event that AttachExecution can still send; only the terminal one once the others are gone. 0:
+	// none.
 	OldestSeq int64 `protobuf:"varint,13,opt,name=oldest_seq,json=oldestSeq,proto3" json:"oldest_seq,omitempty"`
 	// With EXECUTION_STATE_FAILED: the reason, as in ErrorInfo.
 	FailureReason string `protobuf:"bytes,14,opt,name=failure_reason,json=failureReason,proto3" json:"failure_reason,omitempty"`

@@ -56,11 +56,17 @@ type SandboxServiceClient interface {
 	// message is `start` or `attach`.
 	ExecuteInteractive(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExecuteInteractiveRequest, ExecuteInteractiveResponse], error)
 	// AttachExecution streams the events of an execution, running or ended a while ago (a minute by default). Several
-	// readers may attach at once. OUT_OF_RANGE when events after `after_seq` are gone.
+	// readers may attach at once: the fastest one gives the pace, so one that is slow or stalled holds nobody back; one
+	// that is slow and alone slows the execution. The newest events (4 MiB by default) are in memory. Older ones are kept
+	// on disk, bounded, while a reader is behind them, and for executions with a `request_id` or without
+	// `cancel_on_disconnect`; else they are dropped. OUT_OF_RANGE (HISTORY_GONE, with `first_seq` in its metadata) when
+	// events after `after_seq` are gone. The terminal event is sent as long as there is a record, to whoever has all
+	// before it; of an execution that a crash of the daemon cut off, to everybody.
 	AttachExecution(ctx context.Context, in *AttachExecutionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[AttachExecutionResponse], error)
-	// CancelExecution ends an execution. One that has ended already is answered as it is.
+	// CancelExecution ends an execution and answers when it has ended. One that waits for a sandbox leaves the queue. One
+	// that has ended already is answered as it is.
 	CancelExecution(ctx context.Context, in *CancelExecutionRequest, opts ...grpc.CallOption) (*CancelExecutionResponse, error)
-	// GetExecution answers what is recorded of one execution.
+	// GetExecution answers one execution as it is now, or as it was recorded (kept for a week by default).
 	GetExecution(ctx context.Context, in *GetExecutionRequest, opts ...grpc.CallOption) (*GetExecutionResponse, error)
 	// ListExecutions lists executions, newest first.
 	ListExecutions(ctx context.Context, in *ListExecutionsRequest, opts ...grpc.CallOption) (*ListExecutionsResponse, error)
@@ -381,11 +387,17 @@ type SandboxServiceServer interface {
 	// message is `start` or `attach`.
 	ExecuteInteractive(grpc.BidiStreamingServer[ExecuteInteractiveRequest, ExecuteInteractiveResponse]) error
 	// AttachExecution streams the events of an execution, running or ended a while ago (a minute by default). Several
-	// readers may attach at once. OUT_OF_RANGE when events after `after_seq` are gone.
+	// readers may attach at once: the fastest one gives the pace, so one that is slow or stalled holds nobody back; one
+	// that is slow and alone slows the execution. The newest events (4 MiB by default) are in memory. Older ones are kept
+	// on disk, bounded, while a reader is behind them, and for executions with a `request_id` or without
+	// `cancel_on_disconnect`; else they are dropped. OUT_OF_RANGE (HISTORY_GONE, with `first_seq` in its metadata) when
+	// events after `after_seq` are gone. The terminal event is sent as long as there is a record, to whoever has all
+	// before it; of an execution that a crash of the daemon cut off, to everybody.
 	AttachExecution(*AttachExecutionRequest, grpc.ServerStreamingServer[AttachExecutionResponse]) error
-	// CancelExecution ends an execution. One that has ended already is answered as it is.
+	// CancelExecution ends an execution and answers when it has ended. One that waits for a sandbox leaves the queue. One
+	// that has ended already is answered as it is.
 	CancelExecution(context.Context, *CancelExecutionRequest) (*CancelExecutionResponse, error)
-	// GetExecution answers what is recorded of one execution.
+	// GetExecution answers one execution as it is now, or as it was recorded (kept for a week by default).
 	GetExecution(context.Context, *GetExecutionRequest) (*GetExecutionResponse, error)
 	// ListExecutions lists executions, newest first.
 	ListExecutions(context.Context, *ListExecutionsRequest) (*ListExecutionsResponse, error)

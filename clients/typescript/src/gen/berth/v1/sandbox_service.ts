@@ -926,8 +926,9 @@ export function taskStateToJSON(object: TaskState): string {
  */
 export interface ExecuteRequest {
   /**
-   * Replay protection, see common.proto: the same `request_id` attaches to the first execution and replays its events.
-   * It never runs twice within one life of the daemon; with `durable` neither after a crash.
+   * Replay protection, see common.proto: the same `request_id` attaches to the first execution and replays its events,
+   * or says that they are gone (HISTORY_GONE). It never runs twice within one life of the daemon; with `durable` neither
+   * after a crash.
    */
   requestId: string;
   /**
@@ -968,7 +969,7 @@ export interface ExecuteRequest {
    * together. Empty: none.
    */
   env: { [key: string]: string };
-  /** Working directory, absolute, in a writable place. Empty: "/workspace". */
+  /** Working directory, absolute: /workspace, /tmp or /dev/shm, or a folder in them that exists. Empty: "/workspace". */
   cwd: string;
   /**
    * Name of the file that `code` is written to, relative to `cwd`; with empty `code` a file of `files` to start. Empty:
@@ -1028,7 +1029,8 @@ export interface ExecuteRequest {
     | undefined;
   /**
    * Commit the request before it runs, so that after a crash of the daemon the same `request_id` answers that this
-   * execution was lost, and does not run it again. Costs a database write. Default: false. Needs a `request_id`.
+   * execution was lost (`ended` with END_REASON_SANDBOX_LOST and LOST_CAUSE_DAEMON_CRASHED), and does not run it again,
+   * for as long as records are kept. Costs a database write. Default: false. Needs a `request_id`.
    */
   durable: boolean;
   /**
@@ -1077,20 +1079,26 @@ export interface FunctionCall {
   kwargsJson: string;
 }
 
-/** ExecutionLimits are the limits of one execution. A limit above the daemon's maximum is refused. */
+/**
+ * ExecutionLimits are the limits of one execution. A limit above the daemon's maximum is refused by name; every maximum
+ * can be configured.
+ */
 export interface ExecutionLimits {
   /** Wall-clock time, in milliseconds. 0: 30000. At most 600000. */
   wallMs: number;
-  /** CPU time of all its processes, in milliseconds. 0: no limit but that of the wall clock and the CPU quota. */
+  /**
+   * CPU time of all its processes, in milliseconds. 0: no limit but that of the wall clock and the CPU quota. At most
+   * 86400000.
+   */
   cpuMs: number;
   /**
    * Memory and swap together, in bytes. 0: 536870912 (512 MiB). At most 2147483648 (2 GiB). Other values are served by
    * another pool.
    */
   memoryBytes: number;
-  /** CPUs, as a fraction. 0: 0.5. Other values are served by another pool. */
+  /** CPUs, as a fraction. 0: 0.5. At least 0.05, at most 64. Other values are served by another pool. */
   cpus: number;
-  /** Processes and threads together. 0: 128. Other values are served by another pool. */
+  /** Processes and threads together. 0: 128. At least 16, at most 4096. Other values are served by another pool. */
   maxProcesses: number;
   /**
    * Bytes of standard output and standard error together. Exactly so many are kept, then the execution ends. 0: 16777216
@@ -1099,7 +1107,7 @@ export interface ExecutionLimits {
   outputBytes: number;
   /** Size of any one file that it writes, in bytes. 0: no limit but that of the file system. */
   fileBytes: number;
-  /** Size of each writable memory file system, in bytes. 0: 67108864 (64 MiB). Other values are served by another pool. */
+  /** Size of each writable memory file system, in bytes. 0: 67108864 (64 MiB). At most 2147483648 (2 GiB). Other values are served by another pool. */
   scratchBytes: number;
 }
 
@@ -1225,7 +1233,10 @@ export interface ExecutionResult_DataEntry {
 export interface ExecutionEnded {
   /** Why it ended. */
   reason: EndReason;
-  /** Exit code, 0 to 255, with END_REASON_EXITED. Absent otherwise. */
+  /**
+   * Exit code, 0 to 255, with END_REASON_EXITED. Absent otherwise; a program that exits after CancelExecution's SIGTERM
+   * was cancelled, and `message` says how it went.
+   */
   exitCode?:
     | number
     | undefined;
@@ -1371,7 +1382,10 @@ export interface Execution {
   labels: { [key: string]: string };
   /** `seq` of the newest event. */
   lastSeq: number;
-  /** `seq` of the oldest event that AttachExecution can still send. 0: none. */
+  /**
+   * `seq` of the oldest event that AttachExecution can still send; only the terminal one once the others are gone. 0:
+   * none.
+   */
   oldestSeq: number;
   /** With EXECUTION_STATE_FAILED: the reason, as in ErrorInfo. */
   failureReason: string;
@@ -13044,7 +13058,12 @@ export const SandboxServiceService = {
   },
   /**
    * AttachExecution streams the events of an execution, running or ended a while ago (a minute by default). Several
-   * readers may attach at once. OUT_OF_RANGE when events after `after_seq` are gone.
+   * readers may attach at once: the fastest one gives the pace, so one that is slow or stalled holds nobody back; one
+   * that is slow and alone slows the execution. The newest events (4 MiB by default) are in memory. Older ones are kept
+   * on disk, bounded, while a reader is behind them, and for executions with a `request_id` or without
+   * `cancel_on_disconnect`; else they are dropped. OUT_OF_RANGE (HISTORY_GONE, with `first_seq` in its metadata) when
+   * events after `after_seq` are gone. The terminal event is sent as long as there is a record, to whoever has all
+   * before it; of an execution that a crash of the daemon cut off, to everybody.
    */
   attachExecution: {
     path: "/berth.v1.SandboxService/AttachExecution" as const,
@@ -13057,7 +13076,10 @@ export const SandboxServiceService = {
       Buffer.from(AttachExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AttachExecutionResponse => AttachExecutionResponse.decode(value),
   },
-  /** CancelExecution ends an execution. One that has ended already is answered as it is. */
+  /**
+   * CancelExecution ends an execution and answers when it has ended. One that waits for a sandbox leaves the queue. One
+   * that has ended already is answered as it is.
+   */
   cancelExecution: {
     path: "/berth.v1.SandboxService/CancelExecution" as const,
     requestStream: false as const,
@@ -13069,7 +13091,7 @@ export const SandboxServiceService = {
       Buffer.from(CancelExecutionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelExecutionResponse => CancelExecutionResponse.decode(value),
   },
-  /** GetExecution answers what is recorded of one execution. */
+  /** GetExecution answers one execution as it is now, or as it was recorded (kept for a week by default). */
   getExecution: {
     path: "/berth.v1.SandboxService/GetExecution" as const,
     requestStream: false as const,
@@ -13275,12 +13297,20 @@ export interface SandboxServiceServer extends UntypedServiceImplementation {
   executeInteractive: handleBidiStreamingCall<ExecuteInteractiveRequest, ExecuteInteractiveResponse>;
   /**
    * AttachExecution streams the events of an execution, running or ended a while ago (a minute by default). Several
-   * readers may attach at once. OUT_OF_RANGE when events after `after_seq` are gone.
+   * readers may attach at once: the fastest one gives the pace, so one that is slow or stalled holds nobody back; one
+   * that is slow and alone slows the execution. The newest events (4 MiB by default) are in memory. Older ones are kept
+   * on disk, bounded, while a reader is behind them, and for executions with a `request_id` or without
+   * `cancel_on_disconnect`; else they are dropped. OUT_OF_RANGE (HISTORY_GONE, with `first_seq` in its metadata) when
+   * events after `after_seq` are gone. The terminal event is sent as long as there is a record, to whoever has all
+   * before it; of an execution that a crash of the daemon cut off, to everybody.
    */
   attachExecution: handleServerStreamingCall<AttachExecutionRequest, AttachExecutionResponse>;
-  /** CancelExecution ends an execution. One that has ended already is answered as it is. */
+  /**
+   * CancelExecution ends an execution and answers when it has ended. One that waits for a sandbox leaves the queue. One
+   * that has ended already is answered as it is.
+   */
   cancelExecution: handleUnaryCall<CancelExecutionRequest, CancelExecutionResponse>;
-  /** GetExecution answers what is recorded of one execution. */
+  /** GetExecution answers one execution as it is now, or as it was recorded (kept for a week by default). */
   getExecution: handleUnaryCall<GetExecutionRequest, GetExecutionResponse>;
   /** ListExecutions lists executions, newest first. */
   listExecutions: handleUnaryCall<ListExecutionsRequest, ListExecutionsResponse>;
@@ -13343,7 +13373,12 @@ export interface SandboxServiceClient extends Client {
   ): ClientDuplexStream<ExecuteInteractiveRequest, ExecuteInteractiveResponse>;
   /**
    * AttachExecution streams the events of an execution, running or ended a while ago (a minute by default). Several
-   * readers may attach at once. OUT_OF_RANGE when events after `after_seq` are gone.
+   * readers may attach at once: the fastest one gives the pace, so one that is slow or stalled holds nobody back; one
+   * that is slow and alone slows the execution. The newest events (4 MiB by default) are in memory. Older ones are kept
+   * on disk, bounded, while a reader is behind them, and for executions with a `request_id` or without
+   * `cancel_on_disconnect`; else they are dropped. OUT_OF_RANGE (HISTORY_GONE, with `first_seq` in its metadata) when
+   * events after `after_seq` are gone. The terminal event is sent as long as there is a record, to whoever has all
+   * before it; of an execution that a crash of the daemon cut off, to everybody.
    */
   attachExecution(
     request: AttachExecutionRequest,
@@ -13354,7 +13389,10 @@ export interface SandboxServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<AttachExecutionResponse>;
-  /** CancelExecution ends an execution. One that has ended already is answered as it is. */
+  /**
+   * CancelExecution ends an execution and answers when it has ended. One that waits for a sandbox leaves the queue. One
+   * that has ended already is answered as it is.
+   */
   cancelExecution(
     request: CancelExecutionRequest,
     callback: (error: ServiceError | null, response: CancelExecutionResponse) => void,
@@ -13370,7 +13408,7 @@ export interface SandboxServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelExecutionResponse) => void,
   ): ClientUnaryCall;
-  /** GetExecution answers what is recorded of one execution. */
+  /** GetExecution answers one execution as it is now, or as it was recorded (kept for a week by default). */
   getExecution(
     request: GetExecutionRequest,
     callback: (error: ServiceError | null, response: GetExecutionResponse) => void,

@@ -1,6 +1,6 @@
 import type { Env } from '../domain/env/model.js';
 import type { EnvFilter, Page } from '../domain/env/store.js';
-import { decodePageToken, encodePageToken } from './page-token.js';
+import { decodePageToken, encodePageToken } from '../domain/page-token.js';
 import { envFromRow } from './rows/env-row.js';
 import type { Database } from './schema.js';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BerthError } from '../domain/errors.js';
+import { BerthError } from './errors.js';
 
 /** Where the next page begins: after the item of this time and id, newest first. */
 export interface PagePosition {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decodePageToken, encodePageToken } from '../../../src/store/page-token.js';
+import { decodePageToken, encodePageToken } from '../../../src/domain/page-token.js';
 
 const POSITION = { createdAt: 1_700_000_000_000, id: 'env-0123456789ab' };
 

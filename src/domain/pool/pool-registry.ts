@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BerthError } from '../errors.js';
 import { specKey, type SandboxSpec } from '../sandbox/spec.js';
+import { costOf } from './creations.js';
 import type { HostBudget, Promised } from './host-budget.js';
 import type { SandboxPool } from './pool.js';
 import { shuttingDown } from './refusals.js';
@@ -20,7 +21,7 @@ export class PoolRegistry {
   #closed = false;
 
   constructor(
-    budget: HostBudget,
+    private readonly budget: HostBudget,
     private readonly make: (id: string, spec: SandboxSpec, settings: PoolSettings) => SandboxPool,
   ) {
     budget.lacking = (need) => this.#makeRoom(need);
@@ -51,11 +52,12 @@ export class PoolRegistry {
     return pool;
   }
 
-  /** The pool of a spec, made with these settings when there is none. @throws BerthError SHUTTING_DOWN */
+  /** The pool of a spec, made with these settings when there is none. @throws BerthError SHUTTING_DOWN, HOST_BUDGET */
   of(spec: SandboxSpec, settings: PoolSettings): { pool: SandboxPool; made: boolean } {
     const existing = this.find(spec);
     if (existing !== undefined) return { pool: existing, made: false };
     if (this.#closed) throw shuttingDown();
+    this.budget.check(costOf(spec));
     const key = specKey(spec);
     const pool = this.make(poolId(key), spec, settings);
     this.#byKey.set(key, pool);

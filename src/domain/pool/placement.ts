@@ -18,12 +18,20 @@ export type PoolRequest = SpecRequest &
     'tenant' | 'acquireTimeoutMs' | 'poolId' | 'poolPreset' | 'ownContainer' | 'degrade'
   >;
 
+/** Sandboxes without a container engine. */
+export interface LocalLevel {
+  oneShots: OneShots;
+  specs: SpecResolver;
+  /** Why this host cannot isolate, and what to do; empty: it can. */
+  problem(): string;
+}
+
 export interface PlacementOptions {
   registry: PoolRegistry;
   specs: SpecResolver;
   oneShots: OneShots;
   /** Without an engine; undefined: there is no such thing on this host. */
-  local: { oneShots: OneShots; specs: SpecResolver } | undefined;
+  local: LocalLevel | undefined;
   /** Off: everything is served by one-shot containers. */
   pooling: boolean;
   /** Of a pool that a request brings about without naming a preset. */
@@ -155,10 +163,11 @@ export class Placement {
     const { request, options } = attempt;
     const { local } = this.options;
     if (request.degrade.forbidLocal || request.isolation === 'gvisor') throw away;
-    if (local === undefined)
+    const problem = local === undefined ? 'this daemon has none' : local.problem();
+    if (local === undefined || problem !== '')
       throw new BerthError(
         'DOCKER_UNAVAILABLE',
-        `${away.message}. Without Docker code could only run in the local engine, which this daemon does not have`,
+        `${away.message}. Without Docker code could only run in the local engine: ${problem}`,
         { cause: away, retryAfterMs: 5_000 },
       );
     return local.oneShots.acquire({

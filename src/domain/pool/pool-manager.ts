@@ -8,7 +8,7 @@ import { PoolEvents, type PoolEvent } from './events.js';
 import { HostBudget, type Promised } from './host-budget.js';
 import type { AcquireOptions, Lease } from './lease.js';
 import { OneShots } from './one-shots.js';
-import { Placement, type PoolRequest } from './placement.js';
+import { Placement, type LocalLevel, type PoolRequest } from './placement.js';
 import { PoolRegistry } from './pool-registry.js';
 import { SandboxPool } from './pool.js';
 import type { PoolSettings } from './settings.js';
@@ -19,8 +19,8 @@ import { watchPools, type Snapshot, type WatchOptions } from './watch.js';
 export interface PoolManagerOptions {
   engine: SandboxEngine;
   factory: SandboxFactory;
-  /** What serves while the engine is away; undefined: nothing does. */
-  local: { engine: SandboxEngine; factory: SandboxFactory } | undefined;
+  /** What serves while the engine is away; undefined: nothing does. `problem`: why this host cannot isolate; empty: it can. */
+  local: { engine: SandboxEngine; factory: SandboxFactory; problem(): string } | undefined;
   languages: Languages;
   logger: Logger;
   /** Of a sandbox whose request names none. */
@@ -48,7 +48,7 @@ export class PoolManager {
   readonly #registry: PoolRegistry;
   readonly #specs: SpecResolver;
   readonly #oneShots: OneShots;
-  readonly #local: { oneShots: OneShots; specs: SpecResolver } | undefined;
+  readonly #local: LocalLevel | undefined;
   readonly #placement: Placement;
   readonly #standing: StandingPools;
   #timer: NodeJS.Timeout | undefined;
@@ -79,6 +79,7 @@ export class PoolManager {
     this.#local = local && {
       oneShots: new OneShots({ servedBy: 'local', factory: local.factory, ...making }),
       specs: new SpecResolver({ engine: local.engine, languages, limits }),
+      problem: () => local.problem(),
     };
     this.#placement = new Placement({
       registry,
@@ -100,7 +101,7 @@ export class PoolManager {
 
   /** Whether code runs even while the engine is away. */
   get hasLocal(): boolean {
-    return this.#local !== undefined;
+    return this.#local?.problem() === '';
   }
 
   /** Settings where nothing else is said. */
@@ -118,8 +119,7 @@ export class PoolManager {
   get problem(): string {
     const { problem } = this.#standing;
     if (problem === undefined) return '';
-    const servedOtherwise =
-      problem.reason === 'DOCKER_UNAVAILABLE' ? this.#local !== undefined : this.#oneShots.works;
+    const servedOtherwise = problem.reason === 'DOCKER_UNAVAILABLE' ? this.hasLocal : this.#oneShots.works;
     return servedOtherwise ? '' : problem.message;
   }
 

@@ -13,6 +13,7 @@ import type { PoolEvents, PoolState } from './events.js';
 import { HealthRounds } from './health-rounds.js';
 import type { HostBudget, Promised } from './host-budget.js';
 import type { AcquireOptions } from './lease.js';
+import { missReasonOf } from './miss-reason.js';
 import type { MissReason } from './outcome.js';
 import { PoolLease } from './pool-lease.js';
 import { PoolReport } from './pool-report.js';
@@ -230,7 +231,7 @@ export class SandboxPool {
     const timeoutMs = options.timeoutMs ?? this.options.acquireTimeoutMs;
     const { lease, waiter } = this.#queue.wait({
       tenant,
-      missReason: options.missReason ?? this.#missReason(),
+      missReason: options.missReason ?? missReasonOf(this.#slots, this.#settings.max, this.counters.hits > 0),
       startedAt,
       patient,
       timeoutMs: Math.max(0, timeoutMs - (performance.now() - startedAt)),
@@ -422,19 +423,6 @@ export class SandboxPool {
     this.#slots.set({ state: 'leased', id, sandbox, tenant, createdAt, since: now, lease });
     this.#report.acquired(lease, now);
     return lease;
-  }
-
-  #missReason(): MissReason {
-    const slots = this.#slots;
-    const used = slots.count('leased') + slots.count('resetting') + slots.count('kept');
-    if (slots.size >= this.#settings.max && slots.count('creating') === 0 && used > 0)
-      return slots.count('kept') > 0 ? 'other_tenant' : 'at_maximum';
-    if (used > 0)
-      return slots.count('leased') === 0 && slots.count('resetting') > 0 ? 'resetting' : 'all_in_use';
-    const isIll = (slot: Slot): boolean =>
-      slot.state === 'destroying' && (slot.cause === 'died' || slot.cause === 'unhealthy');
-    if ([...slots.all().values()].some(isIll)) return 'unhealthy';
-    return this.counters.hits === 0 ? 'warming_up' : 'all_in_use';
   }
 
   #exhausted(timeoutMs: number): BerthError {

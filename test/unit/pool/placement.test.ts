@@ -171,9 +171,10 @@ describe('PoolManager.acquire', () => {
   it('goes to the local engine when Docker is away, unless that is forbidden or there is none', async () => {
     const away = { engine: engine('docker', () => AWAY) };
     const locals = new FakeFactory({ auto: true });
+    let problem = '';
     const { pools, acquire } = await manager(new FakeFactory({ auto: true }), {
       ...away,
-      local: { engine: engine('local'), factory: locals },
+      local: { engine: engine('local'), factory: locals, problem: () => problem },
     });
     expect(await acquire()).toMatchObject({
       servedBy: 'local',
@@ -181,8 +182,12 @@ describe('PoolManager.acquire', () => {
       servedReason: 'Docker does not answer',
     });
     expect(pools.problem).toBe('');
+    expect(pools.hasLocal).toBe(true);
     await expect(acquire({ degrade: { forbidOneShot: false, forbidLocal: true } })).rejects.toBe(AWAY);
     await expect(acquire({ isolation: 'gvisor' })).rejects.toBe(AWAY);
+    problem = 'bubblewrap is not installed';
+    await expect(acquire()).rejects.toMatchObject({ message: expect.stringContaining(problem) });
+    expect(pools.problem).not.toBe('');
     const { acquire: without } = await manager(new FakeFactory({ auto: true }), away);
     await expect(without()).rejects.toMatchObject({
       reason: 'DOCKER_UNAVAILABLE',

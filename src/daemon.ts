@@ -99,7 +99,7 @@ export class Daemon {
       const languages = new Languages([
         { name: 'python', version: '3.11', image: config.sandbox.pythonImage, entry: 'main.py' },
       ]);
-      const pools = createPools(config, docker, languages, logger);
+      const pools = createPools(config, docker, local, languages, logger);
       const executor = new Executor({
         pools,
         logger,
@@ -249,7 +249,7 @@ export class Daemon {
     this.grpc.setHealth(SANDBOX_SERVICE, sandboxes ? 'SERVING' : 'NOT_SERVING');
     this.grpc.setHealth(ENV_SERVICE, docker && store ? 'SERVING' : 'NOT_SERVING');
     this.grpc.setHealth(POOL_SERVICE, sandboxes ? 'SERVING' : 'NOT_SERVING');
-    this.grpc.setHealth('', sandboxes && store ? 'SERVING' : 'NOT_SERVING');
+    this.grpc.setHealth('', docker && sandboxes && store ? 'SERVING' : 'NOT_SERVING');
   }
 
   #dockerHealth(): ComponentHealth {
@@ -286,6 +286,7 @@ export class Daemon {
 function createPools(
   config: Config,
   docker: DockerEngine,
+  local: LocalEngine,
   languages: Languages,
   logger: Logger,
 ): PoolManager {
@@ -294,7 +295,11 @@ function createPools(
   return new PoolManager({
     engine: docker.sandboxes,
     factory: sandboxFactory(docker.sandboxes, uids),
-    local: undefined,
+    local: {
+      engine: local.sandboxes,
+      factory: sandboxFactory(local.sandboxes, uids),
+      problem: () => local.problem,
+    },
     languages,
     logger: logger.child({ component: 'pool' }),
     limits: {

@@ -1,10 +1,12 @@
+import { hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { envService } from './api/env-service.js';
 import { poolService } from './api/pool-service.js';
 import { sandboxService } from './api/sandbox-service.js';
 import { GrpcServer, splitAddress } from './api/server.js';
-import { poolSizes } from './config/pool-sizes.js';
+import { hostBudget } from './config/host-budget.js';
+import { poolSettings } from './config/pool-settings.js';
 import type { Config } from './config/schema.js';
 import { FIXED_ENV_SETTINGS } from './domain/env/config.js';
 import { EnvOperations } from './domain/env/operations.js';
@@ -20,6 +22,7 @@ import { Languages } from './domain/sandbox/languages.js';
 import { sandboxFactory } from './domain/sandbox/sandbox.js';
 import { createDockerEngine, type DockerEngine } from './engine/docker/create-docker-engine.js';
 import { createLocalEngine, type LocalEngine } from './engine/local/create-local-engine.js';
+import { watchSandboxDeaths } from './engine/docker/sandbox/deaths.js';
 import { createHttpServer, type ComponentHealth, type HealthReport } from './http/server.js';
 import { shipped } from './lib/package-root.js';
 import { openStore, type Store } from './store/open-store.js';
@@ -29,6 +32,8 @@ import type { Logger } from './telemetry/logger.js';
 const VERSION = '0.1.0';
 /** How often what could not be recovered or undone is tried again. */
 const RECOVER_EVERY_MS = 60_000;
+/** 2 GB, less what the kernel and the firmware of such a machine keep for themselves. Bytes. */
+const LEAST_MEMORY_BYTES = 1.75 * 1024 ** 3;
 /** Time that open streams get after everything they could tell of has ended. */
 const STREAM_GRACE_MS = 1_000;
 
@@ -102,7 +107,7 @@ export class Daemon {
       const languages = new Languages([
         { name: 'python', version: '3.11', image: config.sandbox.pythonImage, entry: 'main.py' },
       ]);
-      const pools = createPools(config, docker, languages, logger);
+      const pools = createPools(config, docker, local, languages, logger);
       const executions = createExecutions(config, store, pools, logger);
       await executions.spill.clear();
       const defaults = { ...config.sandbox, languages };
@@ -110,7 +115,7 @@ export class Daemon {
       const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
         sandboxService(executions.executor, executions.directory, defaults, logger),
         envService(envs, logger),
-        poolService(pools, config.pool, defaults, logger),
+        poolService(pools, { defaults, host: hostname() }, logger),
       ]);
       opened.push(pools);
       opened.push({ close: () => grpc.close(0) });
@@ -137,11 +142,12 @@ export class Daemon {
 
   /** What `/healthz` answers. */
   health(): HealthReport {
-    const { problem } = this.pools;
+    const { problem, warning } = this.pools;
     const components = {
       docker: this.#dockerHealth(),
       store: this.store.health(),
-      sandboxes: { ok: problem === '', reason: problem },
+      // What is only a warning is said here too, and does not make it unhealthy.
+      sandboxes: { ok: problem === '', reason: problem === '' ? warning : problem },
       records: { ok: this.executions.recorder.problem === '', reason: this.executions.recorder.problem },
       daemon: this.#ownHealth(),
     };
@@ -162,10 +168,12 @@ export class Daemon {
   async #listen(): Promise<void> {
     const { docker, store, config } = this;
     docker.availability.onChange(() => this.#dockerChanged());
+    watchSandboxDeaths(docker.availability, (id, loss) => this.pools.containerDied(id, loss));
     this.pools.onProblemChange = () => this.#announceHealth();
     store.onHealthChange(() => this.#storeChanged());
     this.#recoverTimer = setInterval(() => void this.#recoverEnvs(), RECOVER_EVERY_MS).unref();
     this.executions.recorder.start();
+    this.#reportHost();
     const port = await this.grpc.listen();
     this.http = createHttpServer(() => this.health());
     const { host, port: httpPort } = splitAddress(config.http.address);
@@ -180,6 +188,20 @@ export class Daemon {
       },
       'berthd is ready',
     );
+  }
+
+  /** What this host may promise; too little of it is said at once and not at the first failure. */
+  #reportHost(): void {
+    const { memoryBytes, cpuMillis } = this.pools.budget.limit;
+    this.logger.info(
+      { event: 'host_budget', memory_bytes: memoryBytes, cpu_millis: cpuMillis },
+      'what may be promised to sandboxes',
+    );
+    if (totalmem() < LEAST_MEMORY_BYTES)
+      this.logger.warn(
+        { event: 'host_too_small', memory_bytes: totalmem() },
+        'this host has less than the 2 GB of memory that Berth needs; see `berth doctor`',
+      );
   }
 
   #dockerChanged(): void {
@@ -227,8 +249,7 @@ export class Daemon {
 
   /** Docker is (again) there: remove sandboxes of an earlier life, then keep the standing pools warm. */
   async #settleWithDocker(): Promise<void> {
-    const isKnown = (id: string): boolean => this.pools.pools().some((pool) => pool.slots().has(id));
-    const removed = await this.docker.sandboxes.removeStrays(isKnown);
+    const removed = await this.docker.sandboxes.removeStrays((id) => this.pools.knows(id));
     if (removed.length > 0)
       this.logger.info(
         { event: 'stray_sandboxes_removed', sandboxes: removed },
@@ -238,13 +259,14 @@ export class Daemon {
   }
 
   #announceHealth(): void {
-    const docker = this.#dockerHealth().ok && this.#stopping === undefined;
+    const running = this.#stopping === undefined;
+    const docker = this.#dockerHealth().ok && running;
     const store = this.store.health().ok;
-    const sandboxes = docker && this.pools.problem === '';
+    const sandboxes = (docker || (running && this.pools.hasLocal)) && this.pools.problem === '';
     this.grpc.setHealth(SANDBOX_SERVICE, sandboxes ? 'SERVING' : 'NOT_SERVING');
     this.grpc.setHealth(ENV_SERVICE, docker && store ? 'SERVING' : 'NOT_SERVING');
     this.grpc.setHealth(POOL_SERVICE, sandboxes ? 'SERVING' : 'NOT_SERVING');
-    this.grpc.setHealth('', sandboxes && store ? 'SERVING' : 'NOT_SERVING');
+    this.grpc.setHealth('', docker && sandboxes && store ? 'SERVING' : 'NOT_SERVING');
   }
 
   #dockerHealth(): ComponentHealth {
@@ -287,6 +309,7 @@ export class Daemon {
 function createPools(
   config: Config,
   docker: DockerEngine,
+  local: LocalEngine,
   languages: Languages,
   logger: Logger,
 ): PoolManager {
@@ -294,7 +317,12 @@ function createPools(
   const uids = new UidAllocator(sandbox.uidFirst, sandbox.uidCount);
   return new PoolManager({
     engine: docker.sandboxes,
-    factory: sandboxFactory(docker.sandboxes, uids, pool.resetTimeoutMs),
+    factory: sandboxFactory(docker.sandboxes, uids),
+    local: {
+      engine: local.sandboxes,
+      factory: sandboxFactory(local.sandboxes, uids),
+      problem: () => local.problem,
+    },
     languages,
     logger: logger.child({ component: 'pool' }),
     limits: {
@@ -305,8 +333,12 @@ function createPools(
       tmpfsInodes: sandbox.tmpfsInodes,
       shmBytes: sandbox.shmBytes,
     },
-    sizes: poolSizes(pool),
-    timing: pool,
+    settings: poolSettings(pool),
+    budget: hostBudget(config.budget),
+    pooling: pool.pooling === 'on',
+    acquireTimeoutMs: pool.acquireTimeoutMs,
+    createTimeoutMs: pool.createTimeoutMs,
+    parallelCreates: pool.parallelCreates,
   });
 }
 

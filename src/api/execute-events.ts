@@ -189,16 +189,16 @@ export function toReceipt(receipt: ResetReceipt): ReceiptMessage {
   return {
     resetTime: new Date(receipt.at),
     tookMs: receipt.elapsedMs,
-    ok: true,
+    ok: receipt.ok,
     killedProcesses: receipt.killedProcesses,
     removedFiles: receipt.removedFiles,
     removedBytes: receipt.removedBytes,
     removedIpcObjects: receipt.removedIpc,
-    remainingProcesses: 0,
-    remainingFiles: 0,
+    remainingProcesses: receipt.remainingProcesses,
+    remainingFiles: receipt.remainingFiles,
     memoryBytes: receipt.memoryBytes,
     verifiedBy: [ResetVerifier.RUNNER, ...outside],
-    error: '',
+    error: receipt.error,
     number: receipt.number,
   };
 }

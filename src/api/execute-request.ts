@@ -11,6 +11,7 @@ import {
 import { invalid, type FieldViolation } from '../domain/errors.js';
 import type { ExecutionLimits, ExecutionRequest, InputFile } from '../domain/sandbox/execution.js';
 import type { Languages } from '../domain/sandbox/languages.js';
+import { isPreset, PRESET_NAMES } from '../domain/pool/settings.js';
 import type { Isolation } from '../domain/sandbox/spec.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
@@ -96,6 +97,17 @@ export function toExecutionRequest(
     'acquire_timeout_ms',
     `must be 0 to ${LARGEST.acquireMs}`,
   );
+  must(
+    message.poolPreset === '' || isPreset(message.poolPreset),
+    'pool_preset',
+    `must be one of: ${PRESET_NAMES.join(', ')}`,
+  );
+  must(!message.ownContainer || message.poolId === '', 'pool_id', 'must be empty with own_container');
+  must(
+    !message.ownContainer || message.degrade?.forbidOneShot !== true,
+    'degrade.forbid_one_shot',
+    'rules out what own_container asks for',
+  );
   if (violations.length > 0) throw invalid(...violations);
 
   const language =
@@ -152,9 +164,9 @@ function checkSource(message: ExecuteMessage, must: Must): Uint8Array | undefine
   if (source?.$case === 'command') {
     must(message.args.length === 0, 'args', 'must be empty with a command, which has its own arguments');
     must(
-      message.language !== '' || message.image !== '',
+      message.language !== '' || message.image !== '' || message.poolId !== '',
       'image',
-      'is required for a command without a language',
+      'is required for a command without a language or a pool_id',
     );
     must(source.value.argv.length > 0 && source.value.argv[0] !== '', 'command.argv', 'must name a program');
     checkTexts(source.value.argv, 'command.argv', must);
@@ -285,9 +297,6 @@ function refuseUnbuiltFields(message: ExecuteMessage): void {
     ['requirements', message.requirements.length > 0],
     ['sandbox_id', message.sandboxId !== ''],
     ['context', message.context !== ''],
-    ['pool_id', message.poolId !== ''],
-    ['pool_preset', message.poolPreset !== ''],
-    ['own_container', message.ownContainer],
     ['collect', message.collect.length > 0],
     ['rich_results', message.richResults],
     ['code_policy', message.codePolicy === CodePolicy.WARN || message.codePolicy === CodePolicy.DENY],

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { sizesProblem } from '../domain/pool/sizes.js';
-import { poolSizes } from './pool-sizes.js';
+import { settingsProblem } from '../domain/pool/settings.js';
+import { poolSettings } from './pool-settings.js';
 import { configSchema, type Config } from './schema.js';
 
 /** What is wrong with the configuration: one line a key, so that all can be mended at once. */
@@ -140,8 +140,8 @@ function contradictions(config: Config): string[] {
     found.push('sandbox.outputBytes: must not be above sandbox.maxOutputBytes');
   if (config.database.url !== '' && !/^mysql:\/\//.test(config.database.url))
     found.push('database.url: must be mysql://user:password@host:port/database');
-  const problem = sizesProblem(poolSizes(config.pool));
-  if (problem !== undefined) found.push(`pool.min, pool.initial, pool.max: ${problem}`);
+  const problem = settingsProblem(poolSettings(config.pool));
+  if (problem !== undefined) found.push(`pool.${problem.key}: ${problem.rule}`);
   return found;
 }
 

@@ -68,6 +68,11 @@ export const configSchema = z.strictObject({
         'default',
         'Sizes where the keys below are not given: default 1/3/10, small 1/1/3, production 3/5/20 with 600 s idle time (minimum/initial/maximum).',
       ),
+      pooling: choice(
+        ['on', 'off'],
+        'on',
+        'off: no pools; every execution gets a container of its own, made for it and removed after it.',
+      ),
       min: int(-1, { min: -1, max: 1_000 }, 'Sandboxes a pool never goes under; -1: as the preset says.'),
       initial: int(
         -1,
@@ -79,6 +84,11 @@ export const configSchema = z.strictObject({
         -1,
         { min: -1, max: 24 * 60 * MINUTE },
         'Time without use after which a pool shrinks to its minimum; -1: as the preset says.',
+      ),
+      healthIntervalMs: int(
+        -1,
+        { min: -1, max: 24 * 60 * MINUTE },
+        'Time between two health checks of an idle sandbox, at least 1000; -1: as the preset says (30 s).',
       ),
       keepForTenantMs: int(
         60_000,
@@ -102,7 +112,25 @@ export const configSchema = z.strictObject({
         { min: 1_000, max: 24 * 60 * MINUTE },
         'Age after which a sandbox is replaced.',
       ),
-      parallelCreates: int(2, { min: 1, max: 32 }, 'Sandboxes created at once.'),
+      parallelCreates: int(
+        2,
+        { min: 1, max: 32 },
+        'Sandboxes created at once: by each pool, and for single executions.',
+      ),
+    })
+    .prefault({}),
+  budget: z
+    .strictObject({
+      memoryBytes: int(
+        -1,
+        { min: -1, max: 64 * 1024 * 1024 * MIB },
+        'Memory that may be promised to sandboxes on this host, of all pools and single executions together; -1: 80 % of its memory.',
+      ),
+      cpuMillis: int(
+        -1,
+        { min: -1, max: 16 * 1024 * 1_000 },
+        'CPU that may be promised to sandboxes, in thousandths of a core; -1: 16 times its cores, since most sandboxes are idle.',
+      ),
     })
     .prefault({}),
   sandbox: z

@@ -77,6 +77,16 @@ export const ERROR_REASONS = {
 
   // Sandboxes and pools
   POOL_EXHAUSTED: ['RESOURCE_EXHAUSTED', 'The pool is at its maximum and no sandbox became free in time.'],
+  POOL_DRAINING: [
+    'UNAVAILABLE',
+    'The pool has been drained and gives no sandboxes; WarmPool brings it back.',
+  ],
+  POOL_DISABLED: ['FAILED_PRECONDITION', 'Pools are switched off on this daemon (pool.pooling).'],
+  HOST_BUDGET: [
+    'RESOURCE_EXHAUSTED',
+    'What Berth may promise to sandboxes on this host is used up, or less than asked for.',
+  ],
+  SANDBOX_NOT_FOUND: ['NOT_FOUND', 'No sandbox with this id.'],
   SANDBOX_CREATE_FAILED: ['UNAVAILABLE', 'No sandbox could be created; the message has the cause.'],
   SANDBOX_LOST: ['UNAVAILABLE', 'The sandbox died while it was being used.'],
   EXECUTION_ELSEWHERE: [

@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 
-/** State of one thing that berthd stands on or offers. `reason` says what is wrong and what to do; empty when ok. */
+/** State of one thing that berthd stands on or offers. `reason` says what is wrong or, when ok, what to look at; empty: nothing. */
 export interface ComponentHealth {
   ok: boolean;
   reason: string;

@@ -10,6 +10,8 @@ export interface Logger {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
   child(bindings: object): Logger;
+  /** Whether lines of this level go anywhere; absent: they do. Asked once, by those who would make many. */
+  isLevelEnabled?(level: string): boolean;
 }
 
 /** JSON lines on standard output; errors under `err` with their cause. */

@@ -1,19 +1,38 @@
 import { deferred, type Deferred } from '../../src/lib/deferred.js';
 import type { ChannelLoss } from '../../src/domain/sandbox/engine.js';
 import type { ResetReceipt } from '../../src/domain/sandbox/execution.js';
+import type { SandboxHealth } from '../../src/domain/sandbox/health.js';
 import type { AnySandbox, SandboxFactory } from '../../src/domain/sandbox/sandbox.js';
 import type { SandboxSpec } from '../../src/domain/sandbox/spec.js';
 
 const RECEIPT: ResetReceipt = {
+  ok: true,
+  error: '',
   elapsedMs: 1,
   killedProcesses: 0,
   removedFiles: 0,
   removedBytes: 0,
   removedIpc: 0,
+  remainingProcesses: 0,
+  remainingFiles: 0,
   memoryBytes: 0,
   verifiedBy: 'runner',
   at: 0,
   number: 1,
+};
+
+export const WELL: SandboxHealth = {
+  at: 0,
+  healthy: true,
+  running: true,
+  responsive: true,
+  memoryOk: true,
+  processesOk: true,
+  rootReadOnly: true,
+  memoryBytes: 1,
+  processes: 3,
+  tookMs: 1,
+  message: '',
 };
 
 /** A sandbox whose resets and removals the test settles when it wants to. */
@@ -22,6 +41,10 @@ export class FakeSandbox implements AnySandbox {
   uses = 0;
   receipt: ResetReceipt | undefined;
   lost = false;
+  health: SandboxHealth | undefined;
+  readonly checks: Deferred<SandboxHealth>[] = [];
+  /** Deaths that the pool has passed on to it. */
+  readonly deaths: ChannelLoss[] = [];
   readonly engineName = 'docker';
   readonly languageVersion = '3.11.2';
   readonly limitsEnforced = true;
@@ -48,6 +71,16 @@ export class FakeSandbox implements AnySandbox {
     this.resets.push(done);
     if (this.auto) done.resolve(RECEIPT);
     return done.promise;
+  }
+
+  checkHealth(): Promise<SandboxHealth> {
+    const check = deferred<SandboxHealth>();
+    this.checks.push(check);
+    return check.promise;
+  }
+
+  containerDied(loss: ChannelLoss): void {
+    this.deaths.push(loss);
   }
 
   destroy(): Promise<void> {

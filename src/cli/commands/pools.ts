@@ -1,43 +1,16 @@
 import type { Command } from 'commander';
-import {
-  GetPoolResponse,
-  Isolation,
-  ListPoolsResponse,
-  PoolMissReason,
-  PoolState,
-  SandboxState,
-  type HostBudget,
-  type Percentiles,
-  type Pool,
-} from '../../../clients/typescript/src/index.js';
+import { GetPoolResponse, ListPoolsResponse } from '../../../clients/typescript/src/index.js';
 import { newCommand, type Cli } from '../command.js';
 import { EXIT } from '../exit-codes.js';
-import { formatDuration, formatSpan } from '../output/duration.js';
-import { word } from '../output/execution.js';
-import type { Output } from '../output/output.js';
-import { printable } from '../output/style.js';
-import { formatSize } from '../output/size.js';
-import { table } from '../output/table.js';
 import type { CommonOptions } from '../session.js';
+import { drainCommand, recycleCommand, resizeCommand, warmCommand } from './pools/change.js';
+import { showPool, showPools } from './pools/show.js';
+import { watchCommand } from './pools/watch.js';
 
-const HEADER = [
-  'POOL',
-  'LANGUAGE',
-  'ISOLATION',
-  'STATE',
-  'READY',
-  'IN USE',
-  'TOTAL',
-  'MIN/MAX',
-  'HITS',
-  'ACQUIRE P50',
-  'P95',
-];
-const SANDBOX_HEADER = ['SANDBOX', 'STATE', 'AGE', 'EXECUTIONS', 'RESETS', 'LAST RESET'];
 const LARGEST_PAGE = 500;
 
 export function poolsCommand(cli: Cli): Command {
-  return newCommand('pools', 'show the pools of warm sandboxes')
+  const pools = newCommand('pools', 'show and steer the pools of warm sandboxes')
     .argument('[pool]', 'id of a pool, for all about it')
     .action(async (poolId: string | undefined, options: CommonOptions) => {
       await cli.perform(options, async ({ client, signal, out, json }) => {
@@ -54,104 +27,13 @@ export function poolsCommand(cli: Cli): Command {
         return EXIT.ok;
       });
     });
-}
-
-function showPools(out: Output, { pools, poolEnabled, budget }: ListPoolsResponse): void {
-  if (!poolEnabled) return out.line('pools are switched off, or there is no engine for them');
-  for (const line of table(HEADER, pools.map(rowOf))) out.line(line);
-  if (budget !== undefined && budget.memoryLimitBytes > 0) out.line(out.paint('dim', budgetText(budget)));
-  for (const pool of pools) showTroubles(out, pool);
-}
-
-function rowOf(pool: Pool): string[] {
-  const asked = pool.hits + pool.misses;
-  return [
-    pool.poolId,
-    pool.spec?.language || 'commands',
-    word(Isolation[pool.spec?.isolation ?? Isolation.UNSPECIFIED]),
-    word(PoolState[pool.state]),
-    String(pool.availableSandboxes),
-    String(pool.inUseSandboxes),
-    String(pool.totalSandboxes),
-    `${pool.minSize}/${pool.maxSize}`,
-    asked === 0 ? '' : `${(pool.hitRate * 100).toFixed(0)} %`,
-    timed(pool.acquire, 'p50Ms'),
-    timed(pool.acquire, 'p95Ms'),
-  ];
-}
-
-function timed(percentiles: Percentiles | undefined, which: 'p50Ms' | 'p95Ms'): string {
-  return percentiles === undefined || percentiles.count === 0 ? '' : formatDuration(percentiles[which]);
-}
-
-function budgetText({ memoryPromisedBytes, memoryLimitBytes, cpuPromised, cpuLimit }: HostBudget): string {
-  return `promised: ${formatSize(memoryPromisedBytes)} of ${formatSize(memoryLimitBytes)} of memory, ${cpuPromised} of ${cpuLimit} CPUs`;
-}
-
-function showPool(out: Output, pool: Pool): void {
-  const facts: [string, string][] = [
-    ['state', word(PoolState[pool.state])],
-    ['image', printable(pool.spec?.image ?? '')],
-    ['sandboxes', sizesText(pool)],
-    ['executions', `${pool.totalExecutions}, ${pool.waitingExecutions} waiting`],
-    ['hits', `${pool.hits} of ${pool.hits + pool.misses}${missesText(pool)}`],
-    ['resets', `${pool.totalResets}, ${pool.resetFailures} failed`],
-    ...(['acquire', 'reset', 'create', 'execution'] as const).map((name): [string, string] => [
-      name,
-      timesText(pool[name]),
-    ]),
-  ];
-  out.line(out.paint('bold', pool.poolId));
-  for (const line of table(
-    ['', ''],
-    facts.map(([name, value]) => [out.paint('dim', name), value]),
-  ).slice(1)) {
-    out.line(`  ${line}`);
-  }
-  showTroubles(out, pool);
-  const nowMs = Date.now();
-  const rows = pool.sandboxes.map((sandbox) => [
-    sandbox.sandboxId,
-    `${word(SandboxState[sandbox.state])}${sandbox.assigned ? ', assigned' : ''}`,
-    sandbox.createTime === undefined ? '' : formatSpan(nowMs - sandbox.createTime.getTime()),
-    String(sandbox.executionCount),
-    String(sandbox.resetCount),
-    sandbox.lastReset === undefined ? '' : formatDuration(sandbox.lastReset.tookMs),
-  ]);
-  if (rows.length === 0) return;
-  out.line();
-  for (const line of table(SANDBOX_HEADER, rows)) out.line(line);
-}
-
-function sizesText(pool: Pool): string {
-  const { availableSandboxes, inUseSandboxes, creatingSandboxes, resettingSandboxes, totalSandboxes } = pool;
-  const initial = pool.settings?.initialSize;
-  return (
-    `${availableSandboxes} ready, ${inUseSandboxes} in use, ${creatingSandboxes} being created, ` +
-    `${resettingSandboxes} being reset, ${totalSandboxes} in all (least ${pool.minSize}, ` +
-    `${initial === undefined ? '' : `ready ${initial}, `}most ${pool.maxSize})`
-  );
-}
-
-function missesText(pool: Pool): string {
-  const texts = pool.missCounts.map(({ reason, count }) => `${count} ${word(PoolMissReason[reason])}`);
-  return texts.length === 0 ? '' : `; misses: ${texts.join(', ')}`;
-}
-
-function timesText(percentiles: Percentiles | undefined): string {
-  if (percentiles === undefined || percentiles.count === 0) return 'not measured yet';
-  const { p50Ms, p95Ms, p99Ms, maxMs, count } = percentiles;
-  const times = [
-    `p50 ${formatDuration(p50Ms)}`,
-    `p95 ${formatDuration(p95Ms)}`,
-    `p99 ${formatDuration(p99Ms)}`,
-  ];
-  return `${times.join(', ')}, most ${formatDuration(maxMs)} (${count} measured)`;
-}
-
-function showTroubles(out: Output, { poolId, alerts, backoff }: Pool): void {
-  const texts = alerts.map(({ message }) => message);
-  if (backoff !== undefined)
-    texts.push(`sandboxes cannot be created (${backoff.reason}): ${backoff.message}`);
-  for (const text of texts) out.line(`${out.paint('yellow', '!')} ${poolId}: ${printable(text)}`);
+  for (const command of [
+    watchCommand(cli),
+    resizeCommand(cli),
+    warmCommand(cli),
+    drainCommand(cli),
+    recycleCommand(cli),
+  ])
+    pools.addCommand(command);
+  return pools;
 }

@@ -1,502 +1,631 @@
 import type { Logger } from '../../telemetry/logger.js';
 import { BerthError, messageOf } from '../errors.js';
+import type { ChannelLoss } from '../sandbox/engine.js';
 import type { AnySandbox, SandboxFactory } from '../sandbox/sandbox.js';
 import type { SandboxSpec } from '../sandbox/spec.js';
-import { CreationBackoff } from './creation-backoff.js';
-import type { Lease } from './lease.js';
-import type { ReadySlot, Slot } from './slot.js';
+import { PoolAlerts, type PoolAlert } from './alerts.js';
+import { CannotServe } from './cannot-serve.js';
+import type { CreationBackoff } from './creation-backoff.js';
+import { Creations } from './creations.js';
+import { Departures } from './departures.js';
+import type { DestroyCause } from './destroy-cause.js';
+import type { PoolEvents, PoolState } from './events.js';
+import { HealthRounds } from './health-rounds.js';
+import type { HostBudget, Promised } from './host-budget.js';
+import type { AcquireOptions } from './lease.js';
+import { missReasonOf } from './miss-reason.js';
 import type { MissReason } from './outcome.js';
-import { PoolCounters } from './stats.js';
-import { sizesProblem, type PoolSizes } from './sizes.js';
+import { PoolLease } from './pool-lease.js';
+import { PoolReport } from './pool-report.js';
+import { failedReceipt, type SandboxReset } from './recent-resets.js';
+import { budgetUsed, exhausted, isDraining, shuttingDown } from './refusals.js';
+import { Removals } from './removals.js';
+import { overdue, spent } from './retention.js';
+import { settingsProblem, type PoolSettings } from './settings.js';
+import { SlotTable } from './slot-table.js';
+import type { ReadySlot, Slot, SlotState } from './slot.js';
+import type { PoolCounters } from './stats.js';
+import { WaitingQueue } from './waiting-queue.js';
 import { WarmWaiters } from './warm-waiters.js';
-
-interface Waiter {
-  tenant: string;
-  missReason: MissReason;
-  grant(slot: ReadySlot): void;
-  fail(error: BerthError): void;
-}
 
 export interface PoolOptions {
   id: string;
   spec: SandboxSpec;
-  sizes: PoolSizes;
+  settings: PoolSettings;
   factory: SandboxFactory;
+  budget: HostBudget;
+  events: PoolEvents;
   logger: Logger;
-  keepForTenantMs: number;
   acquireTimeoutMs: number;
   createTimeoutMs: number;
-  maxUses: number;
-  maxAgeMs: number;
   parallelCreates: number;
   now?: () => number;
 }
 
-const REMOVE_AGAIN_MS = 5_000;
+export interface PoolAcquireOptions extends AcquireOptions {
+  timeoutMs?: number;
+  /** Why this is no hit whatever the pool has. */
+  missReason?: MissReason;
+  /** Of the request, by `performance.now()`; default: now. */
+  startedAt?: number;
+  /** Wait for a sandbox to come back even while none can be created, instead of CannotServe. */
+  patient?: boolean;
+}
+
+/** Time that the holder of a revoked lease gets before its sandbox is removed under it. Milliseconds. */
+const REVOKE_GRACE_MS = 5_000;
 
 /**
  * The warm sandboxes of one spec. Everything happens on one thread between awaits, and every change ends in `#pump`,
  * which serves waiters in order and then grows or shrinks to what is wanted.
  *
- * Invariants: slots never exceed `sizes.max`; a sandbox serves one tenant in its life; a waiter that gives up leaves no
- * hole (it owns nothing until it is granted); `initial` counts sandboxes that no tenant has had.
+ * Invariants: slots never exceed `settings.max`, containers that are being created and removed included; a sandbox serves one
+ * tenant in its life; `initial` counts sandboxes that no tenant has had; a leased sandbox is touched by nobody but its lease.
+ * Waiting, creating, removing, checking and judging are in files of their own; this one decides.
  */
 export class SandboxPool {
   readonly id: string;
   readonly spec: SandboxSpec;
-  readonly counters = new PoolCounters();
   readonly createdAt: number;
-  readonly #slots = new Map<string, Slot>();
-  #waiters: Waiter[] = [];
-  #sizes: PoolSizes;
+  readonly #slots = new SlotTable();
+  readonly #queue = new WaitingQueue(() => this.#pump());
+  readonly #report: PoolReport;
+  readonly #creations: Creations;
+  readonly #removals: Removals;
+  readonly #health: HealthRounds;
+  readonly #alerts: PoolAlerts;
+  readonly #warmWaiters = new WarmWaiters();
+  /** Sandboxes to be replaced as soon as they come back. */
+  readonly #recycling = new Set<string>();
+  readonly #departures = new Departures();
+  #settings: PoolSettings;
   #warmTarget: number;
   #lastUsedAt: number;
-  #closed = false;
-  readonly #backoff: CreationBackoff;
-  readonly #warmWaiters = new WarmWaiters();
-  #emptied: (() => void)[] = [];
+  #lifecycle: 'open' | 'draining' | 'drained' | 'closed' = 'open';
+  #drain: Promise<number> | undefined;
+  /** It would grow, and the budget does not let it. */
+  #blocked = false;
+  #pumpIsDue = false;
   readonly #now: () => number;
-  readonly #log: Logger;
 
   constructor(private readonly options: PoolOptions) {
-    this.id = options.id;
-    this.spec = options.spec;
-    this.#sizes = options.sizes;
-    this.#warmTarget = options.sizes.initial;
-    this.#now = options.now ?? Date.now;
-    this.#backoff = new CreationBackoff(this.#now, () => this.#pump());
-    this.createdAt = this.#now();
+    const { id, spec, settings, budget, factory, createTimeoutMs, logger } = options;
+    this.id = id;
+    this.spec = spec;
+    this.#settings = settings;
+    this.#warmTarget = settings.initial;
+    const now = (this.#now = options.now ?? Date.now);
+    this.createdAt = now();
     this.#lastUsedAt = this.createdAt;
-    this.#log = options.logger.child({ pool: options.id });
+    const log = logger.child({ pool: id });
+    this.#report = new PoolReport(id, log, options.events, now);
+    this.#creations = new Creations({
+      spec,
+      factory,
+      budget,
+      createTimeoutMs,
+      now,
+      listener: {
+        begun: (sandboxId, abort) =>
+          this.#slots.set({ state: 'creating', id: sandboxId, createdAt: now(), abort }),
+        created: (sandboxId, sandbox, tookMs) => this.#created(sandboxId, sandbox, tookMs),
+        failed: (sandboxId, error) => this.#notCreated(sandboxId, error),
+        retry: () => this.#pump(),
+      },
+    });
+    this.#removals = new Removals(budget, log);
+    this.#health = new HealthRounds({
+      slots: this.#slots,
+      report: this.#report,
+      log,
+      now,
+      unhealthy: (slot, health) => {
+        this.#destroy(slot, 'unhealthy', health.message);
+        this.#pump();
+      },
+    });
+    this.#alerts = new PoolAlerts({
+      raised: (alert) => this.#report.alert('alert_raised', alert),
+      cleared: (alert) => this.#report.alert('alert_cleared', alert),
+    });
     this.#pump();
   }
 
-  get sizes(): PoolSizes {
-    return this.#sizes;
+  get counters(): PoolCounters {
+    return this.#report.counters;
+  }
+
+  /** The newest resets, newest first. */
+  get recentResets(): SandboxReset[] {
+    return this.#report.resets.newestFirst();
+  }
+
+  get settings(): PoolSettings {
+    return this.#settings;
   }
 
   /** What holds creations back after failures. */
   get backoff(): Pick<CreationBackoff, 'lastError' | 'inARow' | 'nextAttemptAt'> {
-    return this.#backoff;
+    return this.#creations.backoff;
   }
 
   get waiting(): number {
-    return this.#waiters.length;
+    return this.#queue.length;
   }
 
+  /** Milliseconds since the epoch. */
   get lastUsedAt(): number {
     return this.#lastUsedAt;
   }
 
-  slots(): ReadonlyMap<string, Slot> {
-    return this.#slots;
+  /** What the budget promises for one sandbox. */
+  get cost(): Promised {
+    return this.#creations.cost;
   }
 
-  count(...states: Slot['state'][]): number {
-    let n = 0;
-    for (const slot of this.#slots.values()) if (states.includes(slot.state)) n++;
-    return n;
+  get state(): PoolState {
+    if (this.#lifecycle === 'draining' || this.#lifecycle === 'drained') return this.#lifecycle;
+    if (this.backoff.lastError !== undefined) return 'degraded';
+    return !this.#report.isInitialised && this.#slots.count('creating') > 0 ? 'warming' : 'ready';
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  slots(): ReadonlyMap<string, Slot> {
+    return this.#slots.all();
+  }
+
+  count(state: SlotState): number {
+    return this.#slots.count(state);
+  }
+
+  /** Ready for somebody. */
+  get available(): number {
+    return this.#slots.available;
+  }
+
+  /** The conditions that hold now. */
+  alerts(): PoolAlert[] {
+    if (this.#lifecycle !== 'open') return this.#alerts.evaluate(undefined);
+    const oldest = this.#queue.oldest;
+    return this.#alerts.evaluate({
+      now: this.#now(),
+      recent: this.#report.recent,
+      available: this.available,
+      total: this.size,
+      max: this.#settings.max,
+      longestWaitMs: oldest === undefined ? 0 : performance.now() - oldest,
+      backoff: this.backoff,
+      budgetUsed: this.#blocked ? this.options.budget.describe() : undefined,
+    });
+  }
+
+  /** A sandbox that is ready for this tenant, at once; undefined: there is none. `startedAt`: by `performance.now()`. */
+  tryAcquire(tenant: string, startedAt: number, missReason?: MissReason): PoolLease | undefined {
+    if (this.#lifecycle !== 'open') return undefined;
+    this.#used();
+    const slot = this.#slots.readyFor(tenant);
+    // A warm one belongs to whoever waits longest.
+    if (slot === undefined || (slot.state === 'warm' && this.#queue.length > 0)) return undefined;
+    const lease = this.#lease(slot, tenant, startedAt, missReason);
+    // Growing behind the caller's back must not delay it.
+    this.#pumpSoon();
+    return lease;
   }
 
   /**
    * A sandbox for one execution of `tenant`: one kept for it, else a warm one, else it waits its turn while the pool grows.
-   * @throws BerthError POOL_EXHAUSTED (waited `timeoutMs`), SANDBOX_CREATE_FAILED and its causes, CANCELLED, SHUTTING_DOWN
+   * @throws CannotServe; BerthError POOL_EXHAUSTED or HOST_BUDGET (waited `timeoutMs`, or there will never be so much),
+   * CANCELLED, SHUTTING_DOWN
    */
-  acquire(
-    tenant: string,
-    options: { signal?: AbortSignal; timeoutMs?: number; missReason?: MissReason } = {},
-  ): Promise<Lease> {
-    if (this.#closed)
-      return Promise.reject(new BerthError('SHUTTING_DOWN', 'the pool is closing and gives no sandbox'));
-    const startedAt = performance.now();
-    this.#lastUsedAt = this.#now();
-    this.#warmTarget = this.#sizes.initial;
-    const ready = this.#waiters.length === 0 ? this.#takeReady(tenant) : undefined;
-    if (ready !== undefined) {
-      const lease = this.#lease(ready, tenant, startedAt, undefined);
-      // Growing behind the caller's back must not delay it.
-      setImmediate(() => this.#pump());
-      return Promise.resolve(lease);
-    }
-    return this.#wait(tenant, startedAt, options);
-  }
-
-  /** Changes the sizes; the pool grows or shrinks towards them at once, never touching a leased sandbox. */
-  resize(sizes: PoolSizes): void {
-    const problem = sizesProblem(sizes);
-    if (problem !== undefined)
-      throw new BerthError('INVALID_ARGUMENT', problem, { violations: [{ field: 'sizes', rule: problem }] });
-    this.#sizes = sizes;
-    this.#warmTarget = sizes.initial;
-    this.#lastUsedAt = this.#now();
+  async acquire(tenant: string, options: PoolAcquireOptions = {}): Promise<PoolLease> {
+    const startedAt = options.startedAt ?? performance.now();
+    if (this.#lifecycle === 'closed') throw shuttingDown();
+    if (this.#lifecycle !== 'open') throw this.#draining();
+    const ready = this.tryAcquire(tenant, startedAt, options.missReason);
+    if (ready !== undefined) return ready;
+    this.options.budget.check(this.cost);
+    const { signal, onProgress, patient = false } = options;
+    const timeoutMs = options.timeoutMs ?? this.options.acquireTimeoutMs;
+    const { lease, waiter } = this.#queue.wait({
+      tenant,
+      missReason: options.missReason ?? missReasonOf(this.#slots, this.#settings.max, this.counters.hits > 0),
+      startedAt,
+      patient,
+      timeoutMs: Math.max(0, timeoutMs - (performance.now() - startedAt)),
+      signal,
+      onProgress,
+      onTimeout: () => {
+        this.counters.acquireTimeouts++;
+        return this.#exhausted(timeoutMs);
+      },
+    });
     this.#pump();
+    if (this.#blocked && options.missReason === undefined && waiter.missReason !== 'at_maximum')
+      waiter.missReason = 'host_budget';
+    const { lastError, holdsBack } = this.#creations.backoff;
+    if (holdsBack && lastError !== undefined && !(patient && this.#hasLiving()))
+      waiter.fail(new CannotServe('create_failed', lastError));
+    return lease;
   }
 
-  /** Resolves when `target` warm sandboxes (at most `max`) exist. @throws the creation's error when one fails */
-  async warm(target: number, signal?: AbortSignal): Promise<void> {
+  /** A request that this pool did not serve. */
+  noteMiss(reason: MissReason): void {
+    this.counters.misses[reason]++;
+  }
+
+  /** Changes the settings; the pool grows or shrinks towards them at once, never touching a leased sandbox. */
+  resize(settings: PoolSettings): void {
+    const problem = settingsProblem(settings);
+    if (problem !== undefined)
+      throw new BerthError('INVALID_ARGUMENT', `${problem.key} ${problem.rule}`, {
+        violations: [{ field: problem.key, rule: problem.rule }],
+      });
+    this.#settings = settings;
+    this.#warmTarget = settings.initial;
     this.#lastUsedAt = this.#now();
-    this.#warmTarget = Math.min(Math.max(target, this.#warmTarget), this.#sizes.max);
-    await this.#warmWaiters.wait(this.#warmTarget, signal, () => this.#pump());
+    this.#report.resized(settings);
+    this.#pump('shrunk');
+  }
+
+  /**
+   * Resolves when `target` warm sandboxes (at most `max`) exist; brings a drained pool back.
+   * @throws BerthError the creation's error when one fails, HOST_BUDGET, POOL_DRAINING, CANCELLED
+   */
+  async warm(target: number, signal?: AbortSignal): Promise<void> {
+    if (this.#lifecycle === 'draining') throw this.#draining().error;
+    if (this.#lifecycle === 'drained') this.#lifecycle = 'open';
+    this.options.budget.check(this.cost);
+    this.#lastUsedAt = this.#now();
+    this.#warmTarget = Math.min(Math.max(target, this.#settings.initial), this.#settings.max);
+    await this.#warmWaiters.wait(this.#warmTarget, signal, () => {
+      this.retryNow();
+      this.#noteState('it was asked to warm up');
+    });
   }
 
   /** What kept sandboxes from being made may be over: tries again at once. */
   retryNow(): void {
-    this.#backoff.forgive();
+    this.#creations.backoff.forgive();
     this.#pump();
   }
 
-  /** To be called about once a second: keeps ages, idle time and kept sandboxes within their limits. */
+  /** To be called about once a second: keeps ages, idle time and kept sandboxes within their limits, checks and judges. */
   maintain(): void {
-    if (this.#closed) return;
+    if (this.#lifecycle === 'closed') return;
     const now = this.#now();
-    if (now - this.#lastUsedAt >= this.#sizes.idleTimeoutMs) this.#warmTarget = this.#sizes.min;
-    for (const [id, slot] of this.#slots) {
-      if (slot.state === 'kept' && now - slot.since >= this.options.keepForTenantMs)
-        this.#destroy(id, slot, 'kept time over');
-      else if (
-        (slot.state === 'warm' || slot.state === 'kept') &&
-        now - slot.createdAt >= this.options.maxAgeMs
-      )
-        this.#destroy(id, slot, 'maximum age');
+    if (now - this.#lastUsedAt >= this.#settings.idleTimeoutMs && this.#slots.count('leased') === 0)
+      this.#warmTarget = this.#settings.min;
+    for (const slot of this.#slots.all().values()) {
+      const cause = overdue(slot, this.#settings, now);
+      if (cause !== undefined) this.#destroy(slot, cause);
     }
     this.#pump();
+    this.#health.tick(this.#settings.healthIntervalMs);
+    this.alerts();
+  }
+
+  /** Gives the place of the sandbox that was kept longest to another pool. False: there is none. */
+  giveUpKept(): boolean {
+    const slot = this.#slots.oldestKept();
+    if (slot !== undefined) this.#destroy(slot, 'other_tenant', 'the host budget is used up');
+    return slot !== undefined;
+  }
+
+  /** Gives the place of a warm sandbox beyond the minimum to another pool. False: there is none. */
+  giveUpWarm(): boolean {
+    const slot = this.#slots.oldestWarm();
+    if (slot === undefined || this.size - this.#slots.count('destroying') <= this.#settings.min) return false;
+    this.#destroy(slot, 'idle', 'the host budget is used up');
+    return true;
+  }
+
+  /** The engine says that the container of a sandbox has died. */
+  containerDied(sandboxId: string, loss: ChannelLoss): void {
+    const slot = this.#slots.get(sandboxId);
+    if (slot === undefined || slot.state === 'creating' || slot.state === 'destroying') return;
+    // Who runs something in it learns why from the channel, which knows more.
+    if (slot.state === 'leased') slot.sandbox.containerDied(loss);
+    else this.#lost(slot.sandbox, loss.message);
+  }
+
+  /** Destroys a sandbox and replaces it; resolves when it is gone. `force`: ends what runs in it, else waits for its end. */
+  async recycle(sandboxId: string, force: boolean): Promise<void> {
+    const slot = this.#slots.get(sandboxId);
+    if (slot === undefined) return;
+    const gone = this.#departures.ofOne(sandboxId);
+    if (slot.state !== 'destroying') this.#recycling.add(sandboxId);
+    if (slot.state === 'creating') slot.abort.abort(new BerthError('CANCELLED', 'the sandbox was recycled'));
+    else if (slot.state === 'warm' || slot.state === 'kept') this.#destroy(slot, 'recycled');
+    else if (slot.state === 'leased' && force) this.#revoke(slot);
+    await gone;
+  }
+
+  /**
+   * Lets what runs finish within the time, then ends it; gives out nothing more and destroys all. Resolves to the number of
+   * executions that were ended. A second call joins the first.
+   */
+  drain(timeoutMs: number): Promise<number> {
+    if (this.#lifecycle === 'drained') return Promise.resolve(0);
+    this.#drain ??= this.#drainWithin(timeoutMs).finally(() => (this.#drain = undefined));
+    return this.#drain;
   }
 
   /** Takes no more requests, removes idle sandboxes at once and leased ones when they are released; resolves when all are gone. */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#backoff.close();
-    const stopping = new BerthError(
-      'SHUTTING_DOWN',
-      'berthd is stopping; send the request again when it is back',
-    );
-    for (const waiter of this.#waiters.splice(0)) waiter.fail(stopping);
-    this.#warmWaiters.fail(stopping);
-    for (const [id, slot] of this.#slots) {
-      if (slot.state === 'creating') slot.abort.abort();
-      else if (slot.state === 'warm' || slot.state === 'kept') this.#destroy(id, slot, 'pool closed');
-    }
-    if (this.#slots.size > 0) await new Promise<void>((resolve) => this.#emptied.push(resolve));
+    this.#lifecycle = 'closed';
+    this.#removals.stop();
+    this.#endIdle('shutdown', shuttingDown(), shuttingDown());
+    this.#report.removed();
+    if (this.size > 0) await this.#departures.ofAll();
   }
 
-  /** Ends what still runs: destroys every sandbox, leased ones too. */
-  kill(): void {
-    for (const [id, slot] of this.#slots) {
-      if (slot.state === 'creating') slot.abort.abort();
-      else if (slot.state !== 'destroying') this.#destroy(id, slot, 'daemon stopped');
-    }
-  }
-
-  #wait(
-    tenant: string,
-    startedAt: number,
-    options: { signal?: AbortSignal; timeoutMs?: number; missReason?: MissReason },
-  ): Promise<Lease> {
-    const { signal, timeoutMs = this.options.acquireTimeoutMs } = options;
-    return new Promise<Lease>((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', cancel);
-        this.#waiters = this.#waiters.filter((other) => other !== waiter);
-      };
-      const waiter: Waiter = {
-        tenant,
-        missReason: options.missReason ?? this.#missReason(),
-        grant: (slot) => {
-          settle();
-          resolve(this.#lease(slot, tenant, startedAt, waiter.missReason));
-        },
-        fail: (error) => {
-          settle();
-          reject(error);
-        },
-      };
-      const cancel = (): void => waiter.fail(reasonOf(signal));
-      const timer = setTimeout(() => {
-        this.counters.acquireTimeouts++;
-        waiter.fail(this.#exhausted(timeoutMs));
-      }, timeoutMs);
-      if (signal?.aborted === true) return cancel();
-      signal?.addEventListener('abort', cancel, { once: true });
-      this.#waiters.push(waiter);
-      this.#pump();
-      // Nothing exists and nothing may be made now: waiting would only hide why.
-      const { lastError } = this.#backoff;
-      if (this.#slots.size === 0 && this.#backoff.holdsBack && lastError !== undefined)
-        waiter.fail(lastError);
-    });
-  }
-
-  #missReason(): MissReason {
-    if (this.#slots.size >= this.#sizes.max && this.count('creating') === 0)
-      return this.count('kept') > 0 ? 'other_tenant' : 'at_maximum';
-    if (this.counters.hits === 0 && this.count('leased', 'resetting', 'kept') === 0) return 'warming_up';
-    return this.count('leased') === 0 && this.count('resetting') > 0 ? 'resetting' : 'all_in_use';
-  }
-
-  #exhausted(timeoutMs: number): BerthError {
-    const cause = this.#backoff.lastError;
-    const why =
-      cause !== undefined
-        ? `the last creation failed: ${cause.message}`
-        : `${this.count('leased', 'resetting')} of at most ${this.#sizes.max} are in use`;
-    return new BerthError(
-      'POOL_EXHAUSTED',
-      `no sandbox became free within ${timeoutMs} ms: ${why}; retry, or raise pool.max`,
-      {
-        cause,
-        retryAfterMs: 1_000,
-        quota: [{ subject: `pool:${this.id}`, description: `at most ${this.#sizes.max} sandboxes` }],
-        metadata: { pool: this.id },
-      },
-    );
-  }
-
-  /** The best idle sandbox for a tenant: one it had (most recently used first), else one nobody had. */
-  #takeReady(tenant: string): ReadySlot | undefined {
-    let best: ReadySlot | undefined;
-    for (const slot of this.#slots.values()) {
-      if (slot.state === 'kept' && slot.tenant === tenant) {
-        if (best?.state !== 'kept' || slot.since > best.since) best = slot;
-      } else if (slot.state === 'warm' && best === undefined) best = slot;
-    }
-    return best;
-  }
-
-  #lease(slot: ReadySlot, tenant: string, startedAt: number, miss: MissReason | undefined): Lease {
-    const { sandbox, createdAt } = slot;
-    this.#slots.set(sandbox.id, { state: 'leased', sandbox, tenant, createdAt });
-    const waitMs = performance.now() - startedAt;
-    if (miss === undefined) this.counters.hits++;
-    else this.counters.misses[miss]++;
-    this.counters.waitMs.add(waitMs);
-    this.#log.debug(
-      { event: 'sandbox_acquired', sandbox: sandbox.id, tenant, acquisition_time_ms: waitMs, miss },
-      'sandbox acquired',
-    );
-    let released = false;
-    return {
-      sandbox,
-      poolId: this.id,
-      servedBy: 'pool',
-      servedReason: '',
-      onRevoked: undefined,
-      hit: miss === undefined,
-      missReason: miss,
-      waitMs,
-      release: () => {
-        if (released) return;
-        released = true;
-        this.#lastUsedAt = this.#now();
-        this.counters.executions++;
-        this.counters.executionMs.add(performance.now() - startedAt);
-        void this.#takeBack(sandbox, tenant, createdAt);
-      },
-    };
-  }
-
-  /** Resets a used sandbox and keeps it for its tenant, or destroys it when anything is in doubt. Never throws. */
-  async #takeBack(sandbox: AnySandbox, tenant: string, createdAt: number): Promise<void> {
-    const slot = this.#slots.get(sandbox.id);
+  /** Resets a used sandbox and keeps it for its tenant, or destroys it. Called by the lease. */
+  takeBack(lease: PoolLease): void {
+    this.#lastUsedAt = this.#now();
+    this.counters.executions++;
+    this.counters.executionMs.add(performance.now() - lease.startedAt);
+    const slot = this.#slots.get(lease.sandbox.id);
     if (slot?.state !== 'leased') return;
-    const spent = sandbox.uses >= this.options.maxUses || this.#now() - createdAt >= this.options.maxAgeMs;
-    const reason = this.#closed
-      ? 'pool closed'
-      : sandbox.lost
-        ? 'sandbox lost'
-        : this.spec.isolation === 'single_use'
-          ? 'single use'
-          : spent
-            ? 'spent'
-            : undefined;
-    if (reason !== undefined) return this.#destroy(sandbox.id, slot, reason);
-    const resetting: Slot = { state: 'resetting', sandbox, tenant, createdAt };
-    this.#slots.set(sandbox.id, resetting);
-    try {
-      const receipt = await sandbox.reset();
-      this.counters.resets++;
-      this.counters.resetMs.add(receipt.elapsedMs);
-      this.#log.debug(
-        { event: 'sandbox_reset_completed', sandbox: sandbox.id, reset_time_ms: receipt.elapsedMs, receipt },
-        'sandbox reset completed',
-      );
-    } catch (error) {
-      this.counters.resetFailures++;
-      this.#log.warn(
-        { event: 'sandbox_reset_failed', sandbox: sandbox.id, err: error },
-        'sandbox reset failed; it is replaced',
-      );
-      if (this.#slots.get(sandbox.id) === resetting) this.#destroy(sandbox.id, resetting, 'reset failed');
-      return;
-    }
-    if (this.#slots.get(sandbox.id) !== resetting) return;
-    if (this.#closed) return this.#destroy(sandbox.id, resetting, 'pool closed');
-    this.#slots.set(sandbox.id, { state: 'kept', sandbox, tenant, createdAt, since: this.#now() });
-    this.#log.debug({ event: 'sandbox_returned', sandbox: sandbox.id, tenant }, 'sandbox returned');
+    const cause = this.#unwanted(slot.id) ?? spent(slot, this.spec.isolation, this.#settings, this.#now());
+    if (cause === undefined) return void this.#reset(slot);
+    this.#destroy(slot, cause);
     this.#pump();
   }
 
-  /** Serves waiters in order, then brings the number of sandboxes to what is wanted. The only place that decides either. */
-  #pump(): void {
-    if (this.#closed) return;
-    for (const waiter of [...this.#waiters]) {
-      const ready = this.#takeReady(waiter.tenant);
-      if (ready !== undefined) waiter.grant(ready);
+  async #reset({ id, sandbox, tenant, createdAt }: Slot & { state: 'leased' }): Promise<void> {
+    const resetting: Slot = { state: 'resetting', id, sandbox, tenant, createdAt, since: this.#now() };
+    this.#slots.set(resetting);
+    const receipt = await sandbox
+      .reset(this.#settings.resetTimeoutMs)
+      // A receipt that says ok is of the reset before.
+      .catch((error: unknown) =>
+        sandbox.receipt?.ok === false ? sandbox.receipt : failedReceipt(messageOf(error)),
+      );
+    // Its container died meanwhile: that is no failure of the reset.
+    if (this.#slots.get(id) !== resetting) return;
+    this.#report.reset(id, receipt);
+    const cause = receipt.ok
+      ? (this.#unwanted(id) ?? spent(resetting, this.spec.isolation, this.#settings, this.#now()))
+      : 'reset_failed';
+    if (cause !== undefined) this.#destroy(resetting, cause, receipt.error);
+    else {
+      this.#slots.set({ state: 'kept', id, sandbox, tenant, createdAt, since: this.#now() });
+      this.#report.returned(id, tenant);
     }
+    this.#pump();
+  }
+
+  /** Why a sandbox that comes back is not wanted, whatever its own state. */
+  #unwanted(id: string): DestroyCause | undefined {
+    if (this.#lifecycle === 'closed') return 'shutdown';
+    if (this.#recycling.has(id)) return 'recycled';
+    const tooMany = this.size - this.#slots.count('destroying') > this.#settings.max;
+    return this.#lifecycle !== 'open' || tooMany ? 'shrunk' : undefined;
+  }
+
+  #used(): void {
+    this.#lastUsedAt = this.#now();
+    if (this.#warmTarget < this.#settings.initial) this.#warmTarget = this.#settings.initial;
+  }
+
+  #lease(
+    { id, sandbox, createdAt }: ReadySlot,
+    tenant: string,
+    startedAt: number,
+    miss: MissReason | undefined,
+  ): PoolLease {
+    const waitMs = performance.now() - startedAt;
+    const now = this.#now();
+    const lease = new PoolLease(this, sandbox, tenant, miss, '', startedAt, waitMs);
+    this.#slots.set({ state: 'leased', id, sandbox, tenant, createdAt, since: now, lease });
+    this.#report.acquired(lease, now);
+    return lease;
+  }
+
+  #exhausted(timeoutMs: number): BerthError {
+    const waited = `no sandbox became free within ${timeoutMs} ms`;
+    if (this.#blocked) return budgetUsed(this.options.budget, `${waited}, and `);
+    const inUse = this.#slots.count('leased') + this.#slots.count('resetting');
+    const { lastError } = this.backoff;
+    return exhausted({ id: this.id, inUse, max: this.#settings.max, lastError }, waited);
+  }
+
+  #pumpSoon(): void {
+    if (this.#pumpIsDue) return;
+    this.#pumpIsDue = true;
+    setImmediate(() => {
+      this.#pumpIsDue = false;
+      this.#pump();
+    });
+  }
+
+  /**
+   * Serves waiters in order, then brings the number of sandboxes to what is wanted. The only place that decides either.
+   * `surplusCause`: why what is too much goes.
+   */
+  #pump(surplusCause: DestroyCause = 'idle'): void {
+    if (this.#lifecycle !== 'open') return;
+    this.#serveWaiters();
     this.#makeRoom();
-    this.#shrink();
+    this.#shrink(surplusCause);
     this.#grow();
+    const creating = this.#slots.count('creating');
+    this.#queue.tellPositions(creating);
+    if (this.#blocked && creating === 0 && this.#slots.count('warm') < this.#warmTarget)
+      this.#warmWaiters.fail(budgetUsed(this.options.budget));
     // With no room and nothing in the making, more will not come.
-    this.#warmWaiters.reached(
-      this.count('warm'),
-      this.#slots.size >= this.#sizes.max && this.count('creating') === 0,
-    );
+    this.#warmWaiters.reached(this.#slots.count('warm'), this.size >= this.#settings.max && creating === 0);
+  }
+
+  #serveWaiters(): void {
+    if (this.#queue.length === 0 || this.available === 0) return;
+    for (const waiter of this.#queue) {
+      const ready = this.#slots.readyFor(waiter.tenant);
+      if (ready !== undefined)
+        waiter.grant(this.#lease(ready, waiter.tenant, waiter.startedAt, waiter.missReason));
+      if (this.available === 0) return;
+    }
   }
 
   /** At the maximum with a tenant waiting, the sandbox kept longest for somebody else goes first. */
   #makeRoom(): void {
-    const coming = this.count('creating', 'destroying');
-    let lacking = this.#waiters.length - coming - Math.max(0, this.#sizes.max - this.#slots.size);
-    if (lacking <= 0) return;
-    const kept = [...this.#slots].filter(
-      (entry): entry is [string, Slot & { state: 'kept' }] => entry[1].state === 'kept',
-    );
-    kept.sort((a, b) => a[1].since - b[1].since);
-    for (const [id, slot] of kept) {
-      if (lacking-- <= 0) return;
-      this.#destroy(id, slot, 'another tenant waits');
+    const coming = this.#slots.count('creating') + this.#slots.count('destroying');
+    const room = Math.max(0, this.#settings.max - this.size);
+    for (let lacking = this.#queue.length - coming - room; lacking > 0; lacking--) {
+      const slot = this.#slots.oldestKept();
+      if (slot === undefined) return;
+      this.#destroy(slot, 'other_tenant');
     }
   }
 
-  #shrink(): void {
-    let surplus = Math.max(
-      this.count('warm') +
-        this.count('creating') -
-        Math.max(this.#warmTarget, this.#sizes.min) -
-        this.#waiters.length,
-      this.#slots.size - this.#sizes.max,
-    );
-    for (const [id, slot] of this.#slots) {
-      if (surplus <= 0) return;
-      if (slot.state === 'warm') {
-        this.counters.idleReclaimed++;
-        this.#destroy(id, slot, 'idle');
-        surplus--;
-      }
+  #shrink(cause: DestroyCause): void {
+    let idle =
+      this.#slots.count('warm') + this.#slots.count('creating') - this.#warmTarget - this.#queue.length;
+    let over = this.size - this.#slots.count('destroying') - this.#settings.max;
+    for (; idle > 0 || over > 0; idle--, over--) {
+      const slot = this.#slots.oldestWarm() ?? (over > 0 ? this.#slots.oldestKept() : undefined);
+      if (slot === undefined) return;
+      this.#destroy(slot, over > 0 ? 'shrunk' : cause);
     }
   }
 
   #grow(): void {
-    if (this.#backoff.holdsBack) return;
-    for (;;) {
-      const creating = this.count('creating');
-      const wanted = this.#warmTarget + this.#waiters.length - this.count('warm') - creating;
-      const room = this.#sizes.max - this.#slots.size;
-      if (wanted <= 0 || room <= 0 || creating >= this.options.parallelCreates) return;
-      void this.#create();
+    const wasBlocked = this.#blocked;
+    this.#blocked = false;
+    while (!this.#creations.backoff.holdsBack) {
+      const creating = this.#slots.count('creating');
+      const wanted = this.#warmTarget + this.#queue.length - this.#slots.count('warm') - creating;
+      const room = this.#settings.max - this.size;
+      if (wanted <= 0 || room <= 0 || creating >= this.options.parallelCreates) break;
+      this.#blocked = !this.#creations.begin(Math.max(0, Math.min(room, this.#queue.length - creating)));
+      if (this.#blocked) break;
     }
+    if (wasBlocked && !this.#blocked) this.#creations.withdraw();
   }
 
-  async #create(): Promise<void> {
-    const abort = new AbortController();
-    const startedAt = performance.now();
-    const id = this.options.factory.newId();
-    this.#slots.set(id, { state: 'creating', createdAt: this.#now(), abort });
-    const timer = setTimeout(
-      () => abort.abort(new Error(`creation took longer than ${this.options.createTimeoutMs} ms`)),
-      this.options.createTimeoutMs,
-    );
-    try {
-      const sandbox = await this.options.factory.create(id, this.spec, abort.signal);
-      this.counters.created++;
-      this.counters.createMs.add(performance.now() - startedAt);
-      this.#backoff.succeeded();
-      const slot: Slot = { state: 'warm', createdAt: this.#now(), sandbox };
-      this.#slots.set(id, slot);
-      sandbox.onLost = (loss) => this.#lost(sandbox, loss.message);
-      this.#log.info({ event: 'sandbox_created', sandbox: id }, 'sandbox created');
-      if (this.#closed) this.#destroy(id, slot, 'pool closed');
-    } catch (error) {
-      this.#slots.delete(id);
-      if (!this.#closed) this.#creationFailed(error);
-    } finally {
-      clearTimeout(timer);
-      this.#changed();
-    }
+  #created(id: string, sandbox: AnySandbox, tookMs: number): void {
+    const slot: Slot = { state: 'warm', id, createdAt: this.#now(), sandbox };
+    this.#slots.set(slot);
+    this.#report.created(sandbox, tookMs);
+    if (sandbox.lost) this.#lost(sandbox, 'it died at once');
+    else sandbox.onLost = (loss) => this.#lost(sandbox, loss.message);
+    const unwanted = this.#unwanted(id);
+    if (unwanted !== undefined) this.#destroy(slot, unwanted);
+    this.#pump();
+    this.#noteInitialised();
+    this.#noteState('a sandbox was created');
   }
 
-  #creationFailed(error: unknown): void {
-    this.counters.createFailures++;
-    const known =
-      error instanceof BerthError
-        ? error
-        : new BerthError('SANDBOX_CREATE_FAILED', `no sandbox could be created: ${messageOf(error)}`, {
-            cause: error,
-          });
-    this.#backoff.failed(known);
-    this.#log.warn(
-      { event: 'sandbox_create_failed', err: known, retry_at: this.#backoff.nextAttemptAt },
-      'a sandbox could not be created',
-    );
-    this.#warmWaiters.fail(known);
-    // Those who could still be served by a sandbox that exists go on waiting; the others learn why at once.
-    if (this.count('leased', 'resetting', 'creating') === 0)
-      for (const waiter of this.#waiters.splice(0)) waiter.fail(known);
+  #notCreated(id: string, error: BerthError): void {
+    this.#slots.delete(id);
+    if (this.#recycling.has(id) || this.#lifecycle !== 'open')
+      this.#report.createAborted(id, this.#unwanted(id) ?? 'shrunk');
+    else this.#creationFailed(id, error);
+    this.#left(id);
+  }
+
+  #creationFailed(id: string, error: BerthError): void {
+    const { backoff } = this.#creations;
+    backoff.failed(error);
+    this.#report.createFailed(id, error, backoff);
+    this.#noteState(error.message);
+    this.#warmWaiters.fail(error);
+    // Those who can do nothing else go on waiting while a sandbox may come back; the others learn why at once.
+    const hasLiving = this.#hasLiving();
+    for (const waiter of this.#queue)
+      if (!waiter.patient || !hasLiving) waiter.fail(new CannotServe('create_failed', error));
+  }
+
+  /** Whether a sandbox may become free without one being created anew. */
+  #hasLiving(): boolean {
+    return this.#slots.count('leased') + this.#slots.count('resetting') + this.#slots.count('creating') > 0;
   }
 
   #lost(sandbox: AnySandbox, why: string): void {
     this.counters.lost++;
     const slot = this.#slots.get(sandbox.id);
     // A leased one is destroyed when its execution, which was told as well, releases it.
-    if (
-      slot === undefined ||
-      slot.state === 'leased' ||
-      slot.state === 'creating' ||
-      slot.state === 'destroying'
-    )
-      return;
-    this.#destroy(sandbox.id, slot, `lost: ${why}`);
+    if (slot === undefined || slot.state === 'leased') return;
+    this.#destroy(slot, 'died', why);
     this.#pump();
   }
 
-  #destroy(id: string, slot: Slot, why: string): void {
+  #destroy(slot: Slot, cause: DestroyCause, message = ''): void {
     if (slot.state === 'creating' || slot.state === 'destroying') return;
-    const { sandbox, createdAt } = slot;
-    this.#slots.set(id, { state: 'destroying', createdAt, sandbox });
-    this.#log.info({ event: 'sandbox_destroyed', sandbox: id, why, uses: sandbox.uses }, 'sandbox destroyed');
-    void this.#remove(id, sandbox);
+    const { id, sandbox, createdAt } = slot;
+    sandbox.onLost = undefined;
+    this.#slots.set({ state: 'destroying', id, createdAt, sandbox, cause });
+    this.#report.destroyed(sandbox, cause, message);
+    void this.#removals.remove(sandbox, this.cost).then(() => {
+      this.#slots.delete(id);
+      this.counters.destroyed++;
+      this.#left(id);
+    });
   }
 
-  /** Tries until the container is gone: until then it counts. A closing pool leaves it to the next boot. */
-  async #remove(id: string, sandbox: AnySandbox): Promise<void> {
-    for (;;) {
-      try {
-        await sandbox.destroy();
-        break;
-      } catch (error) {
-        this.#log.error(
-          { event: 'sandbox_destroy_failed', sandbox: id, err: error },
-          'a sandbox could not be removed yet',
-        );
-        if (this.#closed) break;
-        await new Promise<void>((resolve) => setTimeout(resolve, REMOVE_AGAIN_MS).unref());
-      }
+  #noteInitialised(): void {
+    const isReady = this.available >= this.#settings.initial || this.#slots.count('creating') === 0;
+    if (this.#report.isInitialised || !isReady) return;
+    this.#report.initialised(this.spec, this.#settings, this.available, this.#now() - this.createdAt);
+  }
+
+  #noteState(reason: string): void {
+    this.#report.state(this.state, reason);
+  }
+
+  #draining(): CannotServe {
+    return isDraining(this.id, this.#lifecycle === 'drained');
+  }
+
+  async #drainWithin(timeoutMs: number): Promise<number> {
+    this.#lifecycle = 'draining';
+    const why = this.#draining();
+    this.#noteState('it was asked to drain');
+    this.#endIdle('shrunk', why, why.error);
+    let ended = 0;
+    const timer = setTimeout(() => {
+      for (const slot of this.#slots.all().values())
+        if (slot.state === 'leased' && this.#revoke(slot)) ended++;
+    }, timeoutMs);
+    if (this.size > 0) await this.#departures.ofAll();
+    clearTimeout(timer);
+    // The daemon may have begun to stop meanwhile.
+    if (this.#lifecycle === 'draining') this.#lifecycle = 'drained';
+    this.#noteState('it is empty');
+    this.alerts();
+    return ended;
+  }
+
+  /** Ends waiting, creating and keeping; what is leased or being reset goes when it comes back. */
+  #endIdle(cause: DestroyCause, toWaiters: unknown, toWarmers: BerthError): void {
+    this.#creations.backoff.forgive();
+    this.#blocked = false;
+    this.#creations.withdraw();
+    this.#queue.failAll(toWaiters);
+    this.#warmWaiters.fail(toWarmers);
+    for (const slot of [...this.#slots.all().values()]) {
+      if (slot.state === 'creating') slot.abort.abort(toWarmers);
+      else if (slot.state === 'warm' || slot.state === 'kept') this.#destroy(slot, cause);
     }
-    this.#slots.delete(id);
-    this.counters.destroyed++;
-    this.#changed();
   }
 
-  #changed(): void {
+  /** Takes a sandbox away from its execution. False when it was taken already. */
+  #revoke(slot: Slot & { state: 'leased' }): boolean {
+    if (!slot.lease.revoke()) return false;
+    setTimeout(() => {
+      // Its holder does not let go of it: without a container, it learns that it is lost.
+      if (this.#slots.get(slot.id) === slot) void slot.sandbox.destroy().catch(() => undefined);
+    }, REVOKE_GRACE_MS).unref();
+    return true;
+  }
+
+  /** A sandbox is gone, or never came to be. */
+  #left(id: string): void {
+    this.#recycling.delete(id);
     this.#pump();
-    if (this.#slots.size === 0) for (const resolve of this.#emptied.splice(0)) resolve();
+    this.#departures.left(id, this.size);
   }
-}
-
-/** Why a signal was aborted, as an error of Berth. */
-function reasonOf(signal: AbortSignal | undefined): BerthError {
-  const reason: unknown = signal?.reason;
-  return reason instanceof BerthError
-    ? reason
-    : new BerthError('CANCELLED', 'the caller cancelled while waiting for a sandbox');
 }

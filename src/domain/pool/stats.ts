@@ -18,11 +18,11 @@ export class Durations {
     return this.#samples.length;
   }
 
-  /** Nearest-rank percentile (100: the largest) of the last 1,000; 0 when there is none. */
-  percentile(p: number): number {
-    if (this.#samples.length === 0) return 0;
+  /** Nearest-rank percentiles (100: the largest) of the last 1,000; 0 each when there is none. */
+  percentiles<const P extends readonly number[]>(...percents: P): { [K in keyof P]: number } {
     const sorted = [...this.#samples].sort((a, b) => a - b);
-    return sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)]!;
+    const at = (p: number): number => sorted[Math.max(0, Math.ceil((p / 100) * sorted.length) - 1)] ?? 0;
+    return percents.map(at) as { [K in keyof P]: number };
   }
 }
 
@@ -33,6 +33,7 @@ export class PoolCounters {
   executions = 0;
   resets = 0;
   resetFailures = 0;
+  healthChecks = 0;
   healthCheckFailures = 0;
   createFailures = 0;
   hits = 0;

@@ -42,6 +42,8 @@ export interface SandboxInstance {
    * Synchronous file reads of some 25 µs.
    */
   countProcesses?(): number;
+  /** Whether the engine says that the container runs; absent where that is known by the channel alone. @throws BerthError when the engine does not answer */
+  isRunning?(signal: AbortSignal): Promise<boolean>;
   /** Kills and removes the container. Idempotent; resolves when it is gone. */
   destroy(): Promise<void>;
 }

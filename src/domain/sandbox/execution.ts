@@ -99,11 +99,18 @@ export type LostCause = 'container_died' | 'engine_lost' | 'connection_lost' | '
 
 /** What a reset found, removed and verified before the sandbox was used again. */
 export interface ResetReceipt {
+  /** The sandbox is as good as new; otherwise it was destroyed, and `error` says why. */
+  ok: boolean;
+  /** What was wrong; empty when `ok`. */
+  error: string;
   elapsedMs: number;
   killedProcesses: number;
   removedFiles: number;
   removedBytes: number;
   removedIpc: number;
+  /** Found afterwards beyond the baseline; 0 when `ok`. */
+  remainingProcesses: number;
+  remainingFiles: number;
   memoryBytes: number;
   /** `runner`: looked at from inside. `runner+cgroup`: processes counted from outside as well. */
   verifiedBy: 'runner' | 'runner+cgroup';

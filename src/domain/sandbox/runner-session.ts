@@ -5,12 +5,14 @@ import type { EndedBody, ExecutionLimits, InputFile, StartedBody } from './execu
 import {
   encodeCredit,
   encodeKill,
+  encodePing,
   encodePrepare,
   encodeReset,
   encodeStart,
   RUNNER_PROTOCOL,
   RunnerDeframer,
   type ExitReport,
+  type PongReport,
   type PreparedReport,
   type ReadyReport,
   type ResetReport,
@@ -75,6 +77,7 @@ export class RunnerSession {
   readonly #ready = deferred<ReadyReport>();
   #prepared: Deferred<PreparedReport> | undefined;
   #resetDone: Deferred<ResetReport> | undefined;
+  #pong: Deferred<PongReport> | undefined;
   #running: Running | undefined;
   #lastNumber = 0;
   #loss: ChannelLoss | undefined;
@@ -131,9 +134,23 @@ export class RunnerSession {
     };
   }
 
+  /** How the sandbox is, as its runner sees it. @throws BerthError SANDBOX_LOST when it does not answer in time or is gone */
+  async ping(timeoutMs: number): Promise<PongReport> {
+    if (this.#pong === undefined) {
+      this.#pong = deferred<PongReport>();
+      this.#pong.promise.catch(() => undefined);
+      this.#send(encodePing());
+    }
+    return raceAbort(
+      this.#pong.promise,
+      AbortSignal.timeout(timeoutMs),
+      `the runner did not answer a ping within ${timeoutMs} ms`,
+    );
+  }
+
   /**
-   * Resets and has the next spare forked. @throws BerthError SANDBOX_LOST when the runner found something it could not
-   * remove, did not answer in time, or is gone
+   * Resets and, when the sandbox is as good as new, has the next spare forked. The report says whether it is.
+   * @throws BerthError SANDBOX_LOST when the runner did not answer in time or is gone
    */
   async reset(
     uids: { uid: number; nextUid: number; language: string | undefined },
@@ -145,12 +162,8 @@ export class RunnerSession {
     this.#send(encodeReset(uids));
     const overdue = AbortSignal.timeout(timeoutMs);
     const result = await raceAbort(done.promise, overdue, `the reset took longer than ${timeoutMs} ms`);
-    if (!result.ok)
-      throw new BerthError(
-        'SANDBOX_LOST',
-        `the reset could not be verified: ${result.error ?? 'no reason given'}`,
-      );
-    if (prepared !== undefined) await raceAbort(prepared, overdue, `no new spare within ${timeoutMs} ms`);
+    if (result.ok && prepared !== undefined)
+      await raceAbort(prepared, overdue, `no new spare within ${timeoutMs} ms`);
     return result;
   }
 
@@ -207,16 +220,24 @@ export class RunnerSession {
       case 'error':
         return this.#breakOff(`the runner refused a frame: ${message.message}`);
       case 'pong':
+        this.#pong?.resolve(message.report);
+        this.#pong = undefined;
+        return;
       case 'stdinTaken':
-        // Nobody asks for a ping or streams input yet; an answer to neither is no harm.
+        // Nobody streams input yet.
         return;
     }
   }
 
+  /** The container is gone, whatever the channel says. */
+  end(loss: ChannelLoss): void {
+    this.channel.close();
+    this.#onClosed(loss);
+  }
+
   /** The two sides no longer understand each other: the sandbox is of no further use. */
   #breakOff(message: string): void {
-    this.channel.close();
-    this.#onClosed({ cause: 'protocol_error', message, oomKilled: false });
+    this.end({ cause: 'protocol_error', message, oomKilled: false });
   }
 
   #onExit(running: Running, body: ExitReport): void {
@@ -263,6 +284,7 @@ export class RunnerSession {
     this.#ready.reject(error);
     this.#prepared?.reject(error);
     this.#resetDone?.reject(error);
+    this.#pong?.reject(error);
   }
 }
 

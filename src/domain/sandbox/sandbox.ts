@@ -1,10 +1,17 @@
 import { newId } from '../ids.js';
-import { BerthError } from '../errors.js';
+import { BerthError, messageOf } from '../errors.js';
 import type { UidAllocator } from '../pool/uid-allocator.js';
 import type { ChannelLoss, SandboxEngine, SandboxInstance } from './engine.js';
 import type { ResetReceipt } from './execution.js';
+import { judgeHealth, type SandboxHealth } from './health.js';
 import { RunnerSession, type Job, type JobSink, type RunningJob } from './runner-session.js';
+import type { ResetReport } from './runner-protocol.js';
 import type { SandboxSpec } from './spec.js';
+
+/** Time that a runner may take to answer while nothing runs. Milliseconds. */
+const PING_TIMEOUT_MS = 5_000;
+/** Time that the channel of a dead container gets to end by itself. Milliseconds. */
+const LINGER_MS = 250;
 
 /** The public side of a sandbox: what a pool and an executor use. */
 export type AnySandbox = Pick<Sandbox, keyof Sandbox>;
@@ -17,14 +24,10 @@ export interface SandboxFactory {
 }
 
 /** The sandboxes of an engine. */
-export function sandboxFactory(
-  engine: SandboxEngine,
-  uids: UidAllocator,
-  resetTimeoutMs: number,
-): SandboxFactory {
+export function sandboxFactory(engine: SandboxEngine, uids: UidAllocator): SandboxFactory {
   return {
     newId: () => newId('sbx'),
-    create: (id, spec, signal) => Sandbox.create(engine, uids, id, spec, resetTimeoutMs, signal),
+    create: (id, spec, signal) => Sandbox.create(engine, uids, id, spec, signal),
   };
 }
 
@@ -43,6 +46,12 @@ export class Sandbox {
   readonly languageVersion: string;
   #lost = false;
   #destroyed: Promise<void> | undefined;
+  /** Of the newest health check; undefined before the first. */
+  health: SandboxHealth | undefined;
+  /** Memory as the runner saw it before the first execution; 0: not known. Bytes. */
+  #baselineMemory = 0;
+  /** Uids of resets that failed. */
+  readonly #uidsToFree: number[] = [];
   /** Processes from outside in the state in which an execution finds it: runner, zygotes, spare. */
   #baselineProcesses: number | undefined;
 
@@ -52,7 +61,6 @@ export class Sandbox {
     private readonly instance: SandboxInstance,
     private readonly session: RunnerSession,
     private readonly uids: UidAllocator,
-    private readonly resetTimeoutMs: number,
     private uid: number,
     languageVersion: string,
   ) {
@@ -68,7 +76,6 @@ export class Sandbox {
     uids: UidAllocator,
     id: string,
     spec: SandboxSpec,
-    resetTimeoutMs: number,
     signal: AbortSignal,
   ): Promise<Sandbox> {
     const uid = uids.take();
@@ -85,11 +92,11 @@ export class Sandbox {
         instance,
         session,
         uids,
-        resetTimeoutMs,
         uid,
         language === undefined ? '' : (languages[language]?.version ?? ''),
       );
       sandbox.#baselineProcesses = instance.countProcesses?.();
+      sandbox.#baselineMemory = (await session.ping(PING_TIMEOUT_MS)).memoryBytes;
       return sandbox;
     } catch (error) {
       await instance?.destroy().catch(() => undefined);
@@ -125,39 +132,84 @@ export class Sandbox {
 
   /**
    * Kills down to the baseline, cleans, verifies from inside and, where it can be, from outside; only then a new spare is
-   * forked. @throws BerthError SANDBOX_LOST when anything is in doubt
+   * forked. `receipt` says what was found, also when it fails. @throws BerthError SANDBOX_LOST when anything is in doubt
    */
-  async reset(): Promise<ResetReceipt> {
+  async reset(timeoutMs: number): Promise<ResetReceipt> {
     const startedAt = performance.now();
     const nextUid = this.uids.take();
     const language = this.spec.languages[0];
-    const done = await this.session
-      .reset({ uid: this.uid, nextUid, language }, this.resetTimeoutMs)
-      .catch((error: unknown) => {
-        this.uids.give(nextUid);
-        throw error;
-      });
-    this.uids.give(this.uid);
-    this.uid = nextUid;
-    const processes = this.instance.countProcesses?.();
-    if (processes !== this.#baselineProcesses) {
-      throw new BerthError(
-        'SANDBOX_LOST',
-        `after its reset the sandbox has ${processes} processes instead of ${this.#baselineProcesses}`,
-      );
+    let report: ResetReport | undefined;
+    let processes: number | undefined;
+    let problem: string | undefined;
+    try {
+      report = await this.session.reset({ uid: this.uid, nextUid, language }, timeoutMs);
+      processes = this.instance.countProcesses?.();
+      problem = this.#problemAfter(report, processes);
+    } catch (error) {
+      problem = messageOf(error);
     }
     this.receipt = {
+      ok: problem === undefined,
+      error: problem ?? '',
       elapsedMs: performance.now() - startedAt,
-      killedProcesses: done.killedProcesses,
-      removedFiles: done.removedFiles,
-      removedBytes: done.removedBytes,
-      removedIpc: done.removedIpc,
-      memoryBytes: done.memoryBytes,
+      killedProcesses: report?.killedProcesses ?? 0,
+      removedFiles: report?.removedFiles ?? 0,
+      removedBytes: report?.removedBytes ?? 0,
+      removedIpc: report?.removedIpc ?? 0,
+      remainingProcesses: Math.max(
+        report?.remainingProcesses ?? 0,
+        (processes ?? 0) - (this.#baselineProcesses ?? 0),
+      ),
+      remainingFiles: report?.remainingFiles ?? 0,
+      memoryBytes: report?.memoryBytes ?? 0,
       verifiedBy: processes === undefined ? 'runner' : 'runner+cgroup',
       at: Date.now(),
       number: (this.receipt?.number ?? 0) + 1,
     };
+    if (problem !== undefined) {
+      // It may have been taken over already: it is free again with the container.
+      this.#uidsToFree.push(nextUid);
+      throw new BerthError('SANDBOX_LOST', `the reset could not be verified: ${problem}`);
+    }
+    this.uids.give(this.uid);
+    this.uid = nextUid;
     return this.receipt;
+  }
+
+  /** The five points, of an idle sandbox. Never rejects; takes at most some seconds. */
+  async checkHealth(): Promise<SandboxHealth> {
+    const startedAt = performance.now();
+    const [running, pong] = await Promise.all([
+      // An engine that does not answer is not the sandbox's fault.
+      this.instance.isRunning?.(AbortSignal.timeout(PING_TIMEOUT_MS)).catch(() => true) ?? true,
+      this.session.ping(PING_TIMEOUT_MS).catch(() => undefined),
+    ]);
+    this.health = judgeHealth({
+      running: running && !this.#lost,
+      pong,
+      processesOutside: this.instance.countProcesses?.(),
+      memoryLimitBytes: this.spec.limits.memoryBytes,
+      tookMs: performance.now() - startedAt,
+    });
+    return this.health;
+  }
+
+  /**
+   * The engine says that the container has died. Its channel ends by itself and knows more of why; where it lingers, this
+   * ends it.
+   */
+  containerDied(loss: ChannelLoss): void {
+    setTimeout(() => this.session.end(loss), LINGER_MS).unref();
+  }
+
+  #problemAfter(report: ResetReport, processes: number | undefined): string | undefined {
+    if (!report.ok) return report.error ?? 'the runner gives no reason';
+    if (processes !== this.#baselineProcesses)
+      return `after its reset the sandbox has ${processes} processes instead of ${this.#baselineProcesses}`;
+    const most = this.#baselineMemory + memorySlack(this.spec.limits.memoryBytes);
+    if (this.#baselineMemory > 0 && report.memoryBytes > most)
+      return `after its reset the sandbox uses ${report.memoryBytes} bytes of memory, more than ${most}`;
+    return undefined;
   }
 
   /** Removes the container; its uid is free again afterwards. Idempotent, and may be called again when it failed. */
@@ -172,6 +224,14 @@ export class Sandbox {
   async #destroy(): Promise<void> {
     this.session.close();
     await this.instance.destroy();
-    this.uids.give(this.uid);
+    for (const uid of [this.uid, ...this.#uidsToFree.splice(0)]) this.uids.give(uid);
   }
+}
+
+/**
+ * How much more memory than at first a sandbox may hold after a reset, in bytes: a quarter of its limit, at least 32 MiB. What
+ * stays is the page cache of files that executions read from the image, and memory of the kernel; more is not explained.
+ */
+function memorySlack(limitBytes: number): number {
+  return Math.max(32 * 1024 * 1024, limitBytes / 4);
 }

@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type BerthRpcError, connect, EndReason, status } from '../../../clients/typescript/src/index.js';
+import {
+  type BerthRpcError,
+  connect,
+  EndReason,
+  PoolMissReason,
+  ServedBy,
+  status,
+} from '../../../clients/typescript/src/index.js';
 import { containersOf, ownedBy } from '../../support/docker-cli.js';
 import { DockerProxy } from '../../support/docker-proxy.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
@@ -95,7 +102,10 @@ describe('Docker', () => {
   it('may be missing at boot: berthd says what to do, and serves when it comes', async () => {
     const proxy = await DockerProxy.create();
     cleanups.push(() => proxy.dispose());
-    const daemon = await start({ env: { BERTH_DOCKER_HOST: proxy.host }, waitForPool: false });
+    const daemon = await start({
+      env: { BERTH_DOCKER_HOST: proxy.host, BERTH_LOCAL_MODE: 'off' },
+      waitForPool: false,
+    });
     using client = connect({ address: daemon.address });
 
     const error = (await client.run(python('print(1)')).catch((e: unknown) => e)) as BerthRpcError;
@@ -130,9 +140,24 @@ describe('Docker', () => {
       if (event?.$case === 'output') await proxy.down();
       if (event?.$case === 'ended') expect(event.value.reason).toBe(EndReason.SANDBOX_LOST);
     }
-    const error = (await client.run(python('print(1)')).catch((e: unknown) => e)) as BerthRpcError;
+    const forbidden = { ...python('print(1)'), degrade: { forbidLocal: true, forbidOneShot: false } };
+    const error = (await client.run(forbidden).catch((e: unknown) => e)) as BerthRpcError;
     expect(error.code).toBe(status.UNAVAILABLE);
     expect((await health(daemon)).code).toBe(503);
+    const settled = await daemon.logged(
+      (line) => line.event === 'local_engine_ready' || line.event === 'local_engine_refused',
+    );
+    if (settled.event === 'local_engine_ready') {
+      const { started } = await client.run(python('print(1)'));
+      expect(started).toMatchObject({
+        servedBy: ServedBy.LOCAL,
+        engine: 'local',
+        missReason: PoolMissReason.ENGINE_UNAVAILABLE,
+      });
+    } else {
+      const refused = (await client.run(python('print(1)')).catch((e: unknown) => e)) as BerthRpcError;
+      expect(refused).toMatchObject({ reason: 'DOCKER_UNAVAILABLE', code: status.UNAVAILABLE });
+    }
 
     const created = daemon.log.filter((line) => line.event === 'sandbox_created').length;
     await proxy.up();

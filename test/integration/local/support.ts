@@ -68,7 +68,7 @@ export async function startSandbox(
 ): Promise<LocalTestSandbox> {
   const id = `sbx_${randomBytes(4).toString('hex')}`;
   const spec = await localSpec(engine, limits);
-  const sandbox = await Sandbox.create(engine.sandboxes, uids, id, spec, 10_000, AbortSignal.timeout(30_000));
+  const sandbox = await Sandbox.create(engine.sandboxes, uids, id, spec, AbortSignal.timeout(30_000));
   return new LocalTestSandbox(sandbox);
 }
 
@@ -95,7 +95,7 @@ export class LocalTestSandbox implements AsyncDisposable {
     program: { code: Buffer | undefined; argv: string[] },
     { wallMs = 20_000, env = {} }: { wallMs?: number; env?: Record<string, string> },
   ): Promise<Outcome> {
-    if (this.sandbox.uses > 0) await this.sandbox.reset();
+    if (this.sandbox.uses > 0) await this.sandbox.reset(10_000);
     const output = { stdout: '', stderr: '' };
     let startPath = '';
     const { done } = this.sandbox.start(

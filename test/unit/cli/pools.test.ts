@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import {
+  DestroyCause,
   Isolation,
+  PoolAlertKind,
   Pool,
   PoolMissReason,
   PoolState,
   SandboxState,
+  WatchPoolsResponse,
   type DeepPartial,
 } from '../../../clients/typescript/src/index.js';
 import { harness } from './harness.js';
@@ -94,4 +97,72 @@ test('--json answers what the daemon answers; no pools is said', async () => {
     poolEnabled: true,
     pool: { poolId: 'pool-01234567', state: 'POOL_STATE_READY', acquire: { p50Ms: 0.12 } },
   });
+});
+
+test('resize, warm, drain and recycle ask for what was given, and show the pool after it', async () => {
+  const asked: object[] = [];
+  const answer = (call: { request: object }, callback: (error: null, value: never) => void): void => {
+    asked.push(call.request);
+    callback(null, { pool: pool(), cancelledExecutions: 2 } as never);
+  };
+  await daemon({
+    pool: { resizePool: answer, warmPool: answer, drainPool: answer, recycleSandbox: answer },
+  });
+
+  const { io } = await berth([
+    'pools',
+    'resize',
+    'pool-1',
+    '--preset',
+    'small',
+    '--max',
+    '4',
+    '--hold',
+    '5s',
+  ]);
+  await berth(['pools', 'warm', 'python', '-n', '2', '--no-wait']);
+  const drained = await berth(['pools', 'drain', 'pool-1', '--timeout', '2s', '--remove']);
+  const { io: recycled } = await berth(['pools', 'recycle', 'sbx-1', '--force', '--json']);
+
+  expect(io.out.lines[1]).toContain('pool-01234567');
+  expect(drained.io.err.text).toContain('2 executions were cancelled');
+  expect(JSON.parse(recycled.out.text)).toMatchObject({ poolId: 'pool-01234567' });
+  expect(asked).toMatchObject([
+    { poolId: 'pool-1', preset: 'small', settings: { maxSize: 4, tenantHoldMs: 5_000 } },
+    { target: { $case: 'spec', value: { language: 'python' } }, count: 2, noWait: true },
+    { poolId: 'pool-1', timeoutMs: 2_000, remove: true },
+    { sandboxId: 'sbx-1', force: true },
+  ]);
+});
+
+test('resize with nothing to change is a mistake of the user', async () => {
+  const { code, io } = await berth(['pools', 'resize', 'pool-1']);
+  expect(code).toBe(2);
+  expect(io.err.text).toContain('nothing to change');
+});
+
+test('watch says what happens, one line an event', async () => {
+  await daemon({
+    pool: {
+      watchPools(call) {
+        for (const event of [
+          { $case: 'snapshot', value: { pool: pool() } },
+          { $case: 'sandboxDestroyed', value: { sandboxId: 'sbx-1', cause: DestroyCause.UNHEALTHY } },
+          { $case: 'alertRaised', value: { kind: PoolAlertKind.EXHAUSTED, message: 'none is left' } },
+        ] as const)
+          call.write(
+            WatchPoolsResponse.fromPartial({ event: { poolId: 'pool-1', time: new Date(0), event } }),
+          );
+        call.end();
+      },
+    },
+  });
+
+  const { io } = await berth(['pools', 'watch']);
+
+  expect(io.out.lines).toEqual([
+    '1970-01-01T00:00:00.000Z pool-1 ready: 2 ready, 1 in use, 3 of at most 10',
+    '1970-01-01T00:00:00.000Z pool-1 sbx-1 destroyed after 0 executions, unhealthy',
+    '1970-01-01T00:00:00.000Z pool-1 ! exhausted: none is left',
+  ]);
 });

@@ -1,37 +1,8 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BerthError } from '../../../src/domain/errors.js';
 import type { Lease } from '../../../src/domain/pool/lease.js';
-import { SandboxPool, type PoolOptions } from '../../../src/domain/pool/pool.js';
 import { FakeFactory, SPEC, type FakeSandbox } from '../../support/fake-sandboxes.js';
-import { SilentLogger } from '../../support/silent-logger.js';
-
-function makePool(factory: FakeFactory, options: Partial<PoolOptions> = {}): SandboxPool {
-  const pool = new SandboxPool({
-    id: 'pool-test',
-    spec: SPEC,
-    sizes: { min: 1, initial: 3, max: 10, idleTimeoutMs: 300_000 },
-    factory,
-    logger: new SilentLogger(),
-    keepForTenantMs: 60_000,
-    acquireTimeoutMs: 5_000,
-    createTimeoutMs: 5_000,
-    maxUses: 1_000,
-    maxAgeMs: 3_600_000,
-    parallelCreates: 2,
-    ...options,
-  });
-  onTestFinished(async () => {
-    pool.kill();
-    for (const sandbox of factory.made) sandbox.gone.resolve();
-    await pool.close();
-  });
-  return pool;
-}
-
-/** Lets everything that is due on the event loop happen. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-}
+import { makePool, settle, SETTINGS } from './make-pool.js';
 
 const fake = (lease: Lease): FakeSandbox => lease.sandbox as FakeSandbox;
 
@@ -86,7 +57,7 @@ describe('SandboxPool', () => {
 
   it('replaces the sandbox that was kept longest when another tenant waits at the maximum', async () => {
     const factory = new FakeFactory({ auto: true });
-    const pool = makePool(factory, { sizes: { min: 0, initial: 0, max: 2, idleTimeoutMs: 300_000 } });
+    const pool = makePool(factory, { settings: { ...SETTINGS, min: 0, initial: 0, max: 2 } });
     const first = await pool.acquire('a');
     const second = await pool.acquire('b');
     first.release();
@@ -102,7 +73,7 @@ describe('SandboxPool', () => {
 
   it('a waiter that gives up leaves no hole', async () => {
     const factory = new FakeFactory({ auto: true });
-    const pool = makePool(factory, { sizes: { min: 0, initial: 0, max: 1, idleTimeoutMs: 300_000 } });
+    const pool = makePool(factory, { settings: { ...SETTINGS, min: 0, initial: 0, max: 1 } });
     const lease = await pool.acquire('a');
     const cancelled = new AbortController();
     const gone = pool.acquire('a', { signal: cancelled.signal });
@@ -116,7 +87,7 @@ describe('SandboxPool', () => {
 
   it('says why after waiting in vain', async () => {
     const factory = new FakeFactory({ auto: true });
-    const pool = makePool(factory, { sizes: { min: 0, initial: 0, max: 1, idleTimeoutMs: 300_000 } });
+    const pool = makePool(factory, { settings: { ...SETTINGS, min: 0, initial: 0, max: 1 } });
     await pool.acquire('a');
     await expect(pool.acquire('b', { timeoutMs: 5 })).rejects.toMatchObject({
       reason: 'POOL_EXHAUSTED',
@@ -127,7 +98,7 @@ describe('SandboxPool', () => {
 
   it('destroys and replaces a sandbox whose reset fails', async () => {
     const factory = new FakeFactory({ auto: false });
-    const pool = makePool(factory, { sizes: { min: 1, initial: 1, max: 2, idleTimeoutMs: 300_000 } });
+    const pool = makePool(factory, { settings: { ...SETTINGS, min: 1, initial: 1, max: 2 } });
     factory.pending.shift()!.finish();
     const lease = await pool.acquire('a');
     lease.release();
@@ -160,7 +131,10 @@ describe('SandboxPool', () => {
       },
     });
     const pool = makePool(factory);
-    await expect(pool.acquire('a')).rejects.toMatchObject({ reason: 'IMAGE_NOT_FOUND' });
+    await expect(pool.acquire('a')).rejects.toMatchObject({
+      missReason: 'create_failed',
+      error: { reason: 'IMAGE_NOT_FOUND' },
+    });
     await settle();
     expect(creations).toBeLessThanOrEqual(2);
     expect(pool.backoff.lastError?.reason).toBe('IMAGE_NOT_FOUND');
@@ -217,12 +191,12 @@ describe('SandboxPool', () => {
     const pool = makePool(factory);
     await settle();
     const lease = await pool.acquire('a');
-    pool.resize({ min: 0, initial: 0, max: 1, idleTimeoutMs: 300_000 });
+    pool.resize({ ...SETTINGS, min: 0, initial: 0, max: 1 });
     await settle();
     expect(pool.slots().size).toBe(1);
     expect(pool.count('leased')).toBe(1);
-    expect(() => pool.resize({ min: 2, initial: 1, max: 3, idleTimeoutMs: 1 })).toThrow(
-      'initial must not be below min',
+    expect(() => pool.resize({ ...SETTINGS, min: 2, initial: 1, max: 3 })).toThrow(
+      'initial must not be below the minimum',
     );
     lease.release();
   });

@@ -1,7 +1,7 @@
 import type { PeakMemoryMeter, RunnerChannel, SandboxInstance } from '../../../domain/sandbox/engine.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { berthErrorFrom } from '../docker-error.js';
+import { berthErrorFrom, isFailure } from '../docker-error.js';
 import type { HostCgroup } from './host-cgroup.js';
 
 /** What is known of a sandbox from outside. */
@@ -31,6 +31,16 @@ export class DockerSandbox implements SandboxInstance {
     this.peakMemory = cgroup?.peakMemory;
     this.limitsEnforced = limitsEnforced;
     if (cgroup && showsProcesses) this.countProcesses = () => cgroup.countProcesses();
+  }
+
+  async isRunning(signal: AbortSignal): Promise<boolean> {
+    try {
+      const { state } = await this.calls.run({ op: 'inspectContainer', id: this.containerId }, { signal });
+      return state === 'running';
+    } catch (error) {
+      if (isFailure(error, 'not_found')) return false;
+      throw berthErrorFrom(error, { doing: `inspecting sandbox ${this.sandboxId}`, refused: 'DOCKER_ERROR' });
+    }
   }
 
   /** @throws DOCKER_UNAVAILABLE; may then be called again. */

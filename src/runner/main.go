@@ -27,6 +27,7 @@ func main() {
 		stageMain()
 		return
 	}
+	calmMonitor()
 	r, err := boot(os.Args[1:])
 	if err != nil {
 		diagnose("%v", err)
@@ -71,12 +72,18 @@ func boot(languages []string) (*runner, error) {
 		return nil, err
 	}
 	r.watch(r.bell.fd, syscall.EPOLLIN, roleBell)
+	if r.channel = openChannel(); r.channel != nil {
+		r.watch(r.channel.listener, syscall.EPOLLIN, roleListener)
+	}
 	reports := r.startZygotes(languages)
 	if err := r.watchChildren(); err != nil {
 		return nil, err
 	}
 	if r.places, err = openPlaces(); err != nil {
 		return nil, err
+	}
+	for _, kind := range ipcKinds {
+		kind.table.open()
 	}
 	r.oomKills = r.cgroup.oomKills()
 	r.schedule = currentSchedule()

@@ -28,6 +28,7 @@ type frameReader struct {
 	largeHave  int
 	largeKind  byte
 	largeExec  uint32
+	total      int64 // bytes read so far
 }
 
 func newFrameReader(fd int) *frameReader {
@@ -53,6 +54,7 @@ func (r *frameReader) fill() error {
 	if n == 0 {
 		return io.EOF
 	}
+	r.total += int64(n)
 	if r.large != nil {
 		r.largeHave += n
 	} else {

@@ -66,7 +66,14 @@ func (r *runner) flush() error {
 func (r *runner) handle(fd int, events uint32, as role) error {
 	switch as {
 	case roleInput:
+		if fd != r.in.fd {
+			return readOldInput()
+		}
 		return r.readInput()
+	case roleListener:
+		return r.acceptChannel()
+	case roleChannel:
+		return r.readChannelHead()
 	case roleOutput:
 		r.outBlock = false
 		r.unwatch(fd)
@@ -107,7 +114,7 @@ func (r *runner) readInput() error {
 	for {
 		err := r.in.fill()
 		if err == syscall.EAGAIN {
-			return nil
+			return r.switchInput()
 		}
 		if err != nil {
 			return io.EOF
@@ -125,7 +132,7 @@ func (r *runner) readInput() error {
 			}
 		}
 		if !r.in.partial() {
-			return nil // level-triggered: whatever comes next wakes the loop again
+			return r.switchInput() // level-triggered: whatever comes next wakes the loop again
 		}
 	}
 }

@@ -71,6 +71,9 @@ func boot(languages []string) (*runner, error) {
 		return nil, err
 	}
 	r.watch(r.bell.fd, syscall.EPOLLIN, roleBell)
+	if r.channel = openChannel(); r.channel != nil {
+		r.watch(r.channel.listener, syscall.EPOLLIN, roleListener)
+	}
 	reports := r.startZygotes(languages)
 	if err := r.watchChildren(); err != nil {
 		return nil, err

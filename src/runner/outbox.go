@@ -1,6 +1,9 @@
 package main
 
-import "syscall"
+import (
+	"encoding/binary"
+	"syscall"
+)
 
 // outboxHighBytes is how much may wait for the daemon before the pipes of an execution are no longer read.
 const outboxHighBytes = 256 << 10
@@ -11,6 +14,7 @@ type outbox struct {
 	fd      int
 	pending []byte
 	sent    int
+	total   int64 // bytes that fd has taken
 }
 
 func (o *outbox) add(kind byte, execution uint32, body []byte) {
@@ -19,6 +23,14 @@ func (o *outbox) add(kind byte, execution uint32, body []byte) {
 
 func (o *outbox) addJSON(kind byte, execution uint32, report interface{}) {
 	o.add(kind, execution, mustJSON(report))
+}
+
+// moveTo has everything that fd has not taken, and all that follows, written to another descriptor, behind the number of
+// bytes that fd has taken.
+func (o *outbox) moveTo(fd int) {
+	moved := binary.BigEndian.AppendUint64(nil, uint64(o.total))
+	o.pending, o.sent = append(moved, o.pending[o.sent:]...), 0
+	o.fd = fd
 }
 
 func (o *outbox) waiting() int { return len(o.pending) - o.sent }
@@ -38,6 +50,7 @@ func (o *outbox) flush() (blocked bool, err error) {
 			return false, err
 		}
 		o.sent += n
+		o.total += int64(n)
 	}
 	o.sent = 0
 	if cap(o.pending) > 2*outboxHighBytes {

@@ -23,6 +23,7 @@ type runner struct {
 	startedNs      int64
 	oomKills       int64 // as of the last look
 	bell           *bell
+	channel        *channel // nil without a place for it
 	spare          *child
 	run            *execution
 	dying          dying
@@ -75,6 +76,8 @@ type role int32
 
 const (
 	roleInput role = iota
+	roleListener
+	roleChannel
 	roleOutput
 	roleChildSignal
 	roleZygote

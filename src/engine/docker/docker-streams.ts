@@ -157,6 +157,11 @@ export class DockerStream {
     if (this.#state === 'open') this.#post({ kind: 'credit', bytes });
   }
 
+  /** `runner`: see `ToStream`. */
+  useSocket(path: string): void {
+    if (this.#state === 'open') this.#post({ kind: 'socket', path });
+  }
+
   /** Idempotent; `ended` follows. */
   cancel(): void {
     if (this.#state !== 'ended') this.#post({ kind: 'cancel' });

@@ -57,6 +57,7 @@ export class TestSandbox implements AsyncDisposable {
   ready!: ReadyReport;
   uid: number;
   execution = 0;
+  sentBytes = 0;
   /** Messages nobody has taken yet. */
   readonly #inbox: RunnerMessage[] = [];
   readonly #deframer = new RunnerDeframer();
@@ -119,6 +120,7 @@ export class TestSandbox implements AsyncDisposable {
   }
 
   send(frame: Uint8Array): void {
+    this.sentBytes += frame.length;
     this.docker.stdin.write(frame);
   }
 

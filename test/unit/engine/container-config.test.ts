@@ -17,7 +17,13 @@ const SPEC: SandboxSpec = {
   network: 'none',
   isolation: 'reuse',
 };
-const context = { sandboxId: 'sbx-1', owner: 'me', seccompProfile: '{}', runtime: undefined };
+const context = {
+  sandboxId: 'sbx-1',
+  owner: 'me',
+  seccompProfile: '{}',
+  runtime: undefined,
+  sameHost: false,
+};
 
 describe('sandboxContainerBody', () => {
   it('gives exactly the three capabilities of the runner and no way to more', () => {
@@ -55,6 +61,16 @@ describe('sandboxContainerBody', () => {
       Tmpfs: { '/tmp': tmpfs, '/workspace': tmpfs },
       LogConfig: { Type: 'none' },
     });
+  });
+
+  it('gives the runner a place for its socket only where the daemon can reach it, for uid 0 alone', () => {
+    const places = (over: { sameHost?: boolean; runtime?: string }): string[] =>
+      Object.keys(sandboxContainerBody(SPEC, { ...context, ...over }).HostConfig?.Tmpfs ?? {});
+    expect(places({ sameHost: true })).toEqual(['/tmp', '/workspace', '/berth/channel']);
+    expect(places({})).toEqual(['/tmp', '/workspace']);
+    expect(places({ sameHost: true, runtime: 'runsc' })).toEqual(['/tmp', '/workspace']);
+    const body = sandboxContainerBody(SPEC, { ...context, sameHost: true });
+    expect(body.HostConfig?.Tmpfs?.['/berth/channel']).toMatch(/mode=0700/);
   });
 
   it('takes a longer period where the kernel refuses so small a quota', () => {

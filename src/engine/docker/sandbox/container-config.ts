@@ -1,6 +1,7 @@
 import type { SandboxSpec } from '../../../domain/sandbox/spec.js';
 import { KIND_LABEL, OWNER_LABEL, SANDBOX_LABEL } from '../labels.js';
 import type { ContainerCreateBody } from '../worker/call-messages.js';
+import { RUNNER_SOCKET_TMPFS } from './runner-socket-path.js';
 
 /**
  * Short scheduling period: with Docker's default of 100 ms, a program that used up its share waits up to 50 ms for the
@@ -48,6 +49,8 @@ export interface SandboxContainerContext {
   seccompProfile: string;
   /** Docker runtime; undefined: the default one. */
   runtime: string | undefined;
+  /** Whether the daemon can reach a socket of the runner: it runs on the same host. */
+  sameHost: boolean;
 }
 
 /** The hardened container that the runner expects; every limit comes from the spec. */
@@ -78,7 +81,12 @@ export function sandboxContainerBody(
       ...(context.runtime === undefined ? {} : { Runtime: context.runtime }),
       NetworkMode: spec.network,
       ReadonlyRootfs: true,
-      Tmpfs: { '/tmp': tmpfs, '/workspace': tmpfs },
+      Tmpfs: {
+        '/tmp': tmpfs,
+        '/workspace': tmpfs,
+        // gVisor's sockets are its own: the host does not see them.
+        ...(context.sameHost && context.runtime === undefined ? RUNNER_SOCKET_TMPFS : {}),
+      },
       ShmSize: limits.shmBytes,
       IpcMode: 'private',
       CapDrop: ['ALL'],

@@ -18,6 +18,7 @@ import { sandboxContainerBody, sandboxContainerName } from './container-config.j
 import { openHostCgroup } from './host-cgroup.js';
 import { DockerSandbox } from './instance.js';
 import { DockerRunnerChannel } from './runner-channel.js';
+import { runnerSocketPath } from './runner-socket-path.js';
 
 const CREATE_TIMEOUT_MS = 60_000;
 const GVISOR_DEFAULTS: GvisorOptions = { runtime: '', unenforcedLimits: 'refuse' };
@@ -69,6 +70,7 @@ export class DockerSandboxEngine implements SandboxEngine {
         owner: this.options.owner,
         seccompProfile: await this.#readSeccompProfile(),
         runtime: spec.isolation === 'gvisor' ? await this.#gvisorRuntime(signal) : undefined,
+        sameHost: this.options.sameHost,
       });
       throwIfCancelled(signal);
       // Never cancelled: Docker would finish it all the same, after the removal had found nothing. Waiting for its
@@ -124,6 +126,9 @@ export class DockerSandboxEngine implements SandboxEngine {
       const { pid } = await calls.run({ op: 'inspectContainer', id: containerId }, { signal });
       const cgroup = this.options.sameHost && pid > 0 ? openHostCgroup(containerId, pid) : undefined;
       cgroup?.allowCpuBurst();
+      // Only a pid whose cgroup is the container's is surely the container's.
+      const socketPath = cgroup === undefined || isGvisor ? undefined : runnerSocketPath(pid);
+      if (socketPath !== undefined) channel.useSocket(socketPath);
       const limitsEnforced = !isGvisor || this.#gvisorHoldsLimits(sandboxId, containerId, pid, spec);
       const outside = { cgroup, showsProcesses: !isGvisor, limitsEnforced };
       return new DockerSandbox(sandboxId, containerId, channel, outside, calls);

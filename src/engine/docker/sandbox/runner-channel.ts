@@ -72,6 +72,11 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
     this.#stream?.write(frame);
   }
 
+  /** Lets bytes go through the runner's own socket, whose path on this host is given, instead of through Docker. */
+  useSocket(path: string): void {
+    this.#stream?.useSocket(path);
+  }
+
   close(): void {
     this.#closing = true;
     this.#stream?.cancel();

@@ -4,7 +4,7 @@ import { runEventStream } from './event-stream.js';
 import { type DockerFailure, failureFrom } from './failure.js';
 import { runLogStream } from './log-stream.js';
 import { Outlet } from './outlet.js';
-import { openRunner } from './runner-stream.js';
+import { type OpenRunner, openRunner } from './runner-stream.js';
 import type { StreamTask, ToStream } from './stream-messages.js';
 
 const clients = new DockerClients((workerData as DockerWorkerData).dockerHost);
@@ -18,11 +18,14 @@ export default async function runStream(task: StreamTask): Promise<void> {
   const docker = clients.at(task.apiVersion);
   const outlet = new Outlet(port, task.windowBytes);
   const abort = new AbortController();
-  let write: ((bytes: Uint8Array) => void) | undefined;
+  let runner: OpenRunner | undefined;
   port.on('message', (message: ToStream) => {
     switch (message.kind) {
       case 'write':
-        write?.(message.bytes);
+        runner?.write(message.bytes);
+        return;
+      case 'socket':
+        runner?.useSocket(message.path);
         return;
       case 'credit':
         outlet.refill(message.bytes);
@@ -39,8 +42,7 @@ export default async function runStream(task: StreamTask): Promise<void> {
   try {
     switch (open.kind) {
       case 'runner': {
-        const runner = await openRunner(docker, open.containerId, outlet, abort.signal);
-        write = runner.write;
+        runner = await openRunner(docker, open.containerId, outlet, abort.signal);
         failure = await runner.ended;
         break;
       }

@@ -30,14 +30,15 @@ type execution struct {
 	stdinUntaken  int    // how much of it came with STDIN frames
 	stdinOpen     bool   // more may come
 
-	started    bool // STARTED is sent
-	startError string
-	mainGone   bool
-	status     syscall.WaitStatus // of the main process, once it is gone
-	draining   bool
-	rang       bool   // it told its end itself; the process is still dying
-	discard    bool   // what is left in the pipes is not sent
-	cause      string // why the runner killed it; empty when it ended by itself
+	started       bool // STARTED is sent
+	isFirstOutput bool // it has just come, and nothing of the execution is sent yet
+	startError    string
+	mainGone      bool
+	status        syscall.WaitStatus // of the main process, once it is gone
+	draining      bool
+	rang          bool   // it told its end itself; the process is still dying
+	discard       bool   // what is left in the pipes is not sent
+	cause         string // why the runner killed it; empty when it ended by itself
 
 	credit       int64
 	limited      bool
@@ -266,7 +267,11 @@ func (r *runner) afterReap() {
 	r.sample()
 	if e.rang {
 		uid := e.header.UID
-		r.dying = dying{e.child.pid, uid}
+		r.dying = dying{e.child.pid, uid, e.child.pidfd}
+		if e.child.pidfd >= 0 {
+			r.unwatch(e.child.pidfd)
+			e.child.pidfd = -1 // whoever waits for the process closes it
+		}
 		asUID(uid, func() { syscall.Kill(-1, syscall.SIGKILL) })
 	} else {
 		r.killLeftovers()

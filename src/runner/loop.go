@@ -10,6 +10,10 @@ import (
 // ready together travels together.
 const coalesceRounds = 4
 
+// companyNs is how long a program's first output waits for what follows it. A small program ends within a tenth of a
+// millisecond after it: then all of it is one message, which spares the daemon and its client a wake-up each.
+const companyNs = 150_000
+
 // violation is a breach of the protocol by the daemon, after which the runner does not go on.
 type violation struct{ message string }
 
@@ -33,7 +37,12 @@ func (r *runner) loop() error {
 			if round == coalesceRounds || n <= 0 {
 				break
 			}
-			n, err = syscall.EpollWait(r.epoll, events[:], 0)
+			if e := r.run; e != nil && e.isFirstOutput && !e.draining {
+				e.isFirstOutput = false
+				n, err = epollWaitNs(r.epoll, events[:], companyNs)
+			} else {
+				n, err = syscall.EpollWait(r.epoll, events[:], 0)
+			}
 		}
 		if err := r.flush(); err != nil {
 			return err

@@ -81,6 +81,9 @@ func boot(languages []string) (*runner, error) {
 	if r.places, err = openPlaces(); err != nil {
 		return nil, err
 	}
+	for _, kind := range ipcKinds {
+		kind.table.open()
+	}
 	r.oomKills = r.cgroup.oomKills()
 	r.schedule = currentSchedule()
 	r.descriptors = openDescriptors()

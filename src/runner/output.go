@@ -130,6 +130,7 @@ func (r *runner) pump(e *execution, fd *int, kind byte, count *int64) bool {
 		data = data[:e.outputLeft]
 	}
 	if len(data) > 0 {
+		e.isFirstOutput = e.stdoutBytes+e.stderrBytes == 0
 		r.out.add(kind, e.number, data)
 		*count += int64(len(data))
 		e.credit -= int64(len(data))

@@ -36,13 +36,18 @@ type runner struct {
 }
 
 // dying is a main process whose end was told by the bell and that is not reaped yet; pid 0 for none.
-type dying struct{ pid, uid int }
+// pidfd is -1 where the kernel has none.
+type dying struct{ pid, uid, pidfd int }
 
 // settle waits for the dying process: nothing may start while a process of an earlier execution lives.
 func (r *runner) settle() {
 	if r.dying.pid == 0 {
 		return
 	}
+	// It is as good as gone: to sleep until then is cheaper than to look again and again.
+	awaitReadable(r.dying.pidfd, int(killTimeout.Milliseconds()))
+	closeFd(&r.dying.pidfd)
+	r.leftovers += r.reap()
 	killed, err := r.killUID(r.dying.uid)
 	r.leftovers += killed
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 const (
 	sysPidfdOpen     = 434 // the same on every architecture
+	sysEpollPwait2   = 441
 	prSetDumpable    = 4
 	prCapAmbient     = 47
 	prCapAmbientNone = 4 // PR_CAP_AMBIENT_CLEAR_ALL
@@ -60,6 +61,32 @@ func pidfdOpen(pid int) int {
 		return -1
 	}
 	return int(fd)
+}
+
+// epollWaitNs is epoll_wait with a finer timeout; where the kernel has no such call it does not wait.
+func epollWaitNs(epoll int, events []syscall.EpollEvent, ns int64) (int, error) {
+	timeout := syscall.NsecToTimespec(ns)
+	n, _, errno := syscall.Syscall6(sysEpollPwait2, uintptr(epoll), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&timeout)), 0, 0)
+	if errno != 0 {
+		return syscall.EpollWait(epoll, events, 0)
+	}
+	return int(n), nil
+}
+
+type pollFd struct {
+	fd      int32
+	events  int16
+	revents int16
+}
+
+// awaitReadable blocks until the descriptor is readable or the time is over; not at all for a closed one.
+func awaitReadable(fd int, timeoutMs int) {
+	if fd < 0 {
+		return
+	}
+	wait := pollFd{fd: int32(fd), events: 1} // POLLIN
+	timeout := syscall.NsecToTimespec(int64(timeoutMs) * 1e6)
+	syscall.Syscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&wait)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
 }
 
 // processCPUNs is the CPU time that a process has used so far, 0 when it cannot be read.

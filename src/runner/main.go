@@ -27,6 +27,7 @@ func main() {
 		stageMain()
 		return
 	}
+	calmMonitor()
 	r, err := boot(os.Args[1:])
 	if err != nil {
 		diagnose("%v", err)

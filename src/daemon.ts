@@ -82,6 +82,7 @@ export class Daemon {
         dockerHost: config.docker.host,
         owner: config.owner,
         seccompProfilePath: shipped('templates', 'seccomp', 'sandbox.json'),
+        hostsFile: shipped('templates', 'sandbox', 'hosts'),
         gvisor: {
           runtime: config.sandbox.gvisorRuntime,
           unenforcedLimits: config.sandbox.gvisorUnenforcedLimits,

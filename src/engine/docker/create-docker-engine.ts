@@ -12,6 +12,8 @@ export interface DockerEngineOptions {
   owner: string;
   /** File of the sandboxes' seccomp profile. */
   seccompProfilePath: string;
+  /** What sandboxes see as `/etc/hosts`. */
+  hostsFile: string;
   gvisor?: GvisorOptions;
   /** Threads for short calls. */
   callThreads: number;
@@ -42,13 +44,14 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   });
   const availability = new DockerAvailability({ calls, streams, owner, logger });
   const sameHost = new URL(dockerHost).protocol === 'unix:';
-  const { seccompProfilePath, gvisor } = options;
+  const { seccompProfilePath, hostsFile, gvisor } = options;
   const sandboxes = new DockerSandboxEngine({
     calls,
     streams,
     owner,
     seccompProfilePath,
     sameHost,
+    hostsFile,
     gvisor,
     logger,
   });

@@ -317,6 +317,7 @@ print(sorted(name for _, name in socket.if_nameindex()))
 try: open("/planted", "w")
 except OSError as e: print(e.errno)
 print(os.getuid() >= 200000, os.getuid() == os.getgid())
+print(socket.gethostbyname("localhost"))
 `),
     );
     expect(result.stderr.toString()).toBe('');
@@ -325,6 +326,7 @@ print(os.getuid() >= 200000, os.getuid() == os.getgid())
       "['lo']",
       '30',
       'True True',
+      '127.0.0.1',
       '',
     ]);
   });

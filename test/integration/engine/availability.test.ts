@@ -64,6 +64,7 @@ async function connectEngine(dockerHost = `unix://${socketPath}`): Promise<Docke
     dockerHost,
     owner: 'engine-test-availability',
     seccompProfilePath: '/nonexistent',
+    hostsFile: '/nonexistent',
     callThreads: 1,
     streamThreads: 1,
     maxStreams: 8,

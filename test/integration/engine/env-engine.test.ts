@@ -21,6 +21,7 @@ beforeAll(async () => {
     dockerHost: DOCKER_HOST,
     owner: bench.owner,
     seccompProfilePath: bench.seccompProfilePath,
+    hostsFile: bench.hostsFile,
     callThreads: 1,
     streamThreads: 1,
     maxStreams: 16,

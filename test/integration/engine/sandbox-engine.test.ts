@@ -20,6 +20,7 @@ beforeAll(async () => {
     dockerHost: DOCKER_HOST,
     owner: bench.owner,
     seccompProfilePath: bench.seccompProfilePath,
+    hostsFile: bench.hostsFile,
     callThreads: 1,
     streamThreads: 1,
     maxStreams: 16,
@@ -92,8 +93,20 @@ describe('a sandbox', () => {
       LogConfig: { Type: 'none' },
     });
     expect(info.HostConfig.CapAdd.toSorted()).toEqual(['KILL', 'SETGID', 'SETUID']);
-    expect(info.Mounts).toEqual([]);
-    expect(info.Config).toMatchObject({ User: '0:0', StdinOnce: true, Cmd: ['ready'] });
+    expect(info.Mounts).toEqual([
+      expect.objectContaining({
+        Type: 'bind',
+        Source: bench.hostsFile,
+        Destination: '/etc/hosts',
+        RW: false,
+      }),
+    ]);
+    expect(info.Config).toMatchObject({
+      User: '0:0',
+      StdinOnce: true,
+      NetworkDisabled: true,
+      Cmd: ['ready'],
+    });
     await sandbox.destroy();
   });
 

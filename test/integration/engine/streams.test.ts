@@ -29,6 +29,7 @@ beforeEach(() => {
     streams,
     owner: bench.owner,
     seccompProfilePath: bench.seccompProfilePath,
+    hostsFile: bench.hostsFile,
     sameHost: true,
     logger,
   });

@@ -22,6 +22,7 @@ export interface Bench {
   imageDigest: string;
   directory: string;
   seccompProfilePath: string;
+  hostsFile: string;
   /** Fails when anything with the owner's label is left. */
   expectNothingLeft(): Promise<void>;
   /** Removes the image and the files. */
@@ -35,6 +36,8 @@ export async function makeBench(): Promise<Bench> {
   const directory = await mkdtemp(path.join(tmpdir(), 'berth-engine-'));
   const seccompProfilePath = path.join(directory, 'seccomp.json');
   await writeFile(seccompProfilePath, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW' }));
+  const hostsFile = path.join(directory, 'hosts');
+  await writeFile(hostsFile, '127.0.0.1\tlocalhost\n');
   await mkdir(path.join(directory, 'root/berth'), { recursive: true });
   const source = path.join(import.meta.dirname, 'fixtures/container.go');
   await run('go', ['build', '-o', path.join(directory, 'root/berth/runner'), source], {
@@ -49,6 +52,7 @@ export async function makeBench(): Promise<Bench> {
     imageDigest,
     directory,
     seccompProfilePath,
+    hostsFile,
     async expectNothingLeft() {
       const filter = ['--filter', `label=dev.berth.owner=${owner}`, '--format'];
       const containers = await docker('ps', '-a', ...filter, '{{.Names}} {{.Status}}');

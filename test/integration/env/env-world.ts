@@ -64,6 +64,7 @@ export class EnvWorld {
       dockerHost: 'unix:///var/run/docker.sock',
       owner,
       seccompProfilePath: join(TEMPLATES, 'seccomp/sandbox.json'),
+      hostsFile: join(TEMPLATES, 'sandbox/hosts'),
       callThreads: 1,
       streamThreads: 1,
       maxStreams: 32,

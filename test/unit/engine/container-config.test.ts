@@ -22,6 +22,7 @@ const context = {
   owner: 'me',
   seccompProfile: '{}',
   runtime: undefined,
+  hostsFile: undefined,
   sameHost: false,
 };
 
@@ -39,6 +40,18 @@ describe('sandboxContainerBody', () => {
     expect(host).not.toHaveProperty('Binds');
     expect(host).not.toHaveProperty('Privileged');
     expect(host).not.toHaveProperty('Runtime');
+  });
+
+  it('has no network, and a hosts file to read where Docker can see one', () => {
+    expect(sandboxContainerBody(SPEC, context)).toMatchObject({ NetworkDisabled: false });
+    const body = sandboxContainerBody(SPEC, { ...context, hostsFile: '/berth/hosts' });
+    expect(body).toMatchObject({
+      NetworkDisabled: true,
+      HostConfig: {
+        NetworkMode: 'none',
+        Mounts: [{ Type: 'bind', Source: '/berth/hosts', Target: '/etc/hosts', ReadOnly: true }],
+      },
+    });
   });
 
   it('hides what shows or takes something of the whole host', () => {

@@ -1,6 +1,6 @@
 import type { SandboxSpec } from '../../../domain/sandbox/spec.js';
 import { KIND_LABEL, OWNER_LABEL, SANDBOX_LABEL } from '../labels.js';
-import type { ContainerCreateBody } from '../worker/call-messages.js';
+import type { ContainerCreateBody, MountBody } from '../worker/call-messages.js';
 import { RUNNER_SOCKET_TMPFS } from './runner-socket-path.js';
 
 /**
@@ -49,6 +49,8 @@ export interface SandboxContainerContext {
   seccompProfile: string;
   /** Docker runtime; undefined: the default one. */
   runtime: string | undefined;
+  /** A file on Docker's host to be `/etc/hosts`; undefined: Docker makes one itself, which takes it long. */
+  hostsFile: string | undefined;
   /** Whether the daemon can reach a socket of the runner: it runs on the same host. */
   sameHost: boolean;
 }
@@ -76,10 +78,14 @@ export function sandboxContainerBody(
     Tty: false,
     // Docker's health check would start a process in the sandbox every so often, which a reset takes for a left-over.
     Healthcheck: { Test: ['NONE'] },
+    // runc then makes a network namespace with nothing but loopback. With mode `none` alone Docker makes the same by programs
+    // of its own, which is a third of what the creation of a sandbox costs.
+    NetworkDisabled: context.hostsFile !== undefined,
     Labels: { [OWNER_LABEL]: context.owner, [KIND_LABEL]: 'sandbox', [SANDBOX_LABEL]: context.sandboxId },
     HostConfig: {
       ...(context.runtime === undefined ? {} : { Runtime: context.runtime }),
       NetworkMode: spec.network,
+      ...(context.hostsFile === undefined ? {} : { Mounts: [hostsMount(context.hostsFile)] }),
       ReadonlyRootfs: true,
       Tmpfs: {
         '/tmp': tmpfs,
@@ -107,6 +113,11 @@ export function sandboxContainerBody(
       Init: false,
     },
   };
+}
+
+/** Docker gives a container without a network no hosts file, and then nothing resolves `localhost`. */
+function hostsMount(source: string): MountBody {
+  return { Type: 'bind', Source: source, Target: '/etc/hosts', ReadOnly: true };
 }
 
 function cpu(cpuMillis: number): { CpuPeriod: number; CpuQuota: number } {

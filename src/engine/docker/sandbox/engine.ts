@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from '../../../telemetry/logger.js';
-import { BerthError } from '../../../domain/errors.js';
+import { BerthError, messageOf } from '../../../domain/errors.js';
 import type { ChannelLoss, SandboxEngine, SandboxInstance } from '../../../domain/sandbox/engine.js';
 import type { SandboxSpec } from '../../../domain/sandbox/spec.js';
 import { removeContainer } from '../container-removal.js';
@@ -14,13 +14,19 @@ import { diagnoseLoss } from './channel-loss.js';
 import { whyLimitsDoNotHold } from './gvisor/held-limits.js';
 import { explainGvisorLoss } from './gvisor/loss.js';
 import { gvisorRuntimeName } from './gvisor/runtime-name.js';
-import { sandboxContainerBody, sandboxContainerName } from './container-config.js';
+import {
+  sandboxContainerBody,
+  sandboxContainerName,
+  type SandboxContainerContext,
+} from './container-config.js';
 import { openHostCgroup } from './host-cgroup.js';
 import { DockerSandbox } from './instance.js';
 import { DockerRunnerChannel } from './runner-channel.js';
 import { runnerSocketPath } from './runner-socket-path.js';
 
 const CREATE_TIMEOUT_MS = 60_000;
+/** Docker's word for a file that is not where it looks for it. */
+const UNSEEN_FILE = /bind source path does not exist/;
 const GVISOR_DEFAULTS: GvisorOptions = { runtime: '', unenforcedLimits: 'refuse' };
 
 export interface GvisorOptions {
@@ -38,6 +44,8 @@ export interface DockerSandboxEngineOptions {
   seccompProfilePath: string;
   /** Whether the containers run on this host, so that their cgroup files can be read. */
   sameHost: boolean;
+  /** File on this host that sandboxes see as `/etc/hosts`; only used with `sameHost`. */
+  hostsFile: string;
   /** Default: the runtime that is there, and only with limits. */
   gvisor?: GvisorOptions;
   logger: Logger;
@@ -48,9 +56,12 @@ export class DockerSandboxEngine implements SandboxEngine {
   readonly name = 'docker';
   readonly #gvisor: GvisorOptions;
   #seccompProfile: Promise<string> | undefined;
+  /** Undefined where Docker cannot see it. */
+  #hostsFile: string | undefined;
 
   constructor(private readonly options: DockerSandboxEngineOptions) {
     this.#gvisor = options.gvisor ?? GVISOR_DEFAULTS;
+    this.#hostsFile = options.sameHost ? options.hostsFile : undefined;
   }
 
   async resolveImage(image: string, signal?: AbortSignal): Promise<string> {
@@ -65,19 +76,17 @@ export class DockerSandboxEngine implements SandboxEngine {
     };
     const name = sandboxContainerName(sandboxId);
     try {
-      const body = sandboxContainerBody(spec, {
-        sandboxId,
-        owner: this.options.owner,
-        seccompProfile: await this.#readSeccompProfile(),
-        runtime: spec.isolation === 'gvisor' ? await this.#gvisorRuntime(signal) : undefined,
-        sameHost: this.options.sameHost,
-      });
-      throwIfCancelled(signal);
-      // Never cancelled: Docker would finish it all the same, after the removal had found nothing. Waiting for its
-      // answer is what makes sure that a cancelled create leaves nothing.
-      const { id } = await this.options.calls.run(
-        { op: 'createContainer', name, body },
-        { timeoutMs: CREATE_TIMEOUT_MS },
+      const id = await this.#createContainer(
+        name,
+        spec,
+        {
+          sandboxId,
+          owner: this.options.owner,
+          seccompProfile: await this.#readSeccompProfile(),
+          runtime: spec.isolation === 'gvisor' ? await this.#gvisorRuntime(signal) : undefined,
+          sameHost: this.options.sameHost,
+        },
+        signal,
       );
       throwIfCancelled(signal);
       return await this.#start(sandboxId, id, spec, signal);
@@ -97,6 +106,41 @@ export class DockerSandboxEngine implements SandboxEngine {
       return strays.map((container) => container.labels[SANDBOX_LABEL] ?? container.name);
     } catch (error) {
       throw berthErrorFrom(error, { doing: 'removing stray sandboxes', refused: 'DOCKER_ERROR' });
+    }
+  }
+
+  /** Resolves to its id. */
+  async #createContainer(
+    name: string,
+    spec: SandboxSpec,
+    context: Omit<SandboxContainerContext, 'hostsFile'>,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const hostsFile = this.#hostsFile;
+    const body = sandboxContainerBody(spec, { ...context, hostsFile });
+    throwIfCancelled(signal);
+    try {
+      // Never cancelled: Docker would finish it all the same, after the removal had found nothing. Waiting for its
+      // answer is what makes sure that a cancelled create leaves nothing.
+      const { id } = await this.options.calls.run(
+        { op: 'createContainer', name, body },
+        { timeoutMs: CREATE_TIMEOUT_MS },
+      );
+      return id;
+    } catch (error) {
+      if (
+        hostsFile === undefined ||
+        !isFailure(error, 'bad_parameter') ||
+        !UNSEEN_FILE.test(messageOf(error))
+      )
+        throw error;
+      // Docker sees other files than this process, for one when berthd runs in a container.
+      this.options.logger.info(
+        { err: error },
+        'Docker does not see the hosts file; it makes one for each sandbox',
+      );
+      this.#hostsFile = undefined;
+      return this.#createContainer(name, spec, context, signal);
     }
   }
 

@@ -7,6 +7,7 @@ export type ContainerCreateBody = Omit<Docker.ContainerCreateOptions, 'name' | '
 export type NetworkCreateBody = Omit<Docker.NetworkCreateOptions, 'abortSignal'>;
 export type VolumeCreateBody = Omit<Docker.VolumeCreateOptions, 'abortSignal'>;
 export type EndpointBody = Docker.EndpointSettings;
+export type MountBody = Docker.MountSettings;
 
 /** One short call to Docker. `labels` are filters such as `dev.berth.owner=berth`, all of which must match. */
 export type DockerCall =

@@ -25,6 +25,7 @@ import { settingsProblem, type PoolSettings } from './settings.js';
 import { SlotTable } from './slot-table.js';
 import type { ReadySlot, Slot, SlotState } from './slot.js';
 import type { PoolCounters } from './stats.js';
+import { Turnover } from './turnover.js';
 import { WaitingQueue } from './waiting-queue.js';
 import { WarmWaiters } from './warm-waiters.js';
 
@@ -78,6 +79,7 @@ export class SandboxPool {
   /** Sandboxes to be replaced as soon as they come back. */
   readonly #recycling = new Set<string>();
   readonly #departures = new Departures();
+  readonly #turnover = new Turnover();
   #settings: PoolSettings;
   #warmTarget: number;
   #lastUsedAt: number;
@@ -227,6 +229,8 @@ export class SandboxPool {
     const ready = this.tryAcquire(tenant, startedAt, options.missReason);
     if (ready !== undefined) return ready;
     this.options.budget.check(this.cost);
+    if (this.size >= this.#settings.max && this.#slots.count('kept') > 0)
+      this.#turnover.waited(this.#settings.initial);
     const { signal, onProgress, patient = false } = options;
     const timeoutMs = options.timeoutMs ?? this.options.acquireTimeoutMs;
     const { lease, waiter } = this.#queue.wait({
@@ -412,11 +416,12 @@ export class SandboxPool {
   }
 
   #lease(
-    { id, sandbox, createdAt }: ReadySlot,
+    { id, sandbox, createdAt, state }: ReadySlot,
     tenant: string,
     startedAt: number,
     miss: MissReason | undefined,
   ): PoolLease {
+    if (state === 'kept') this.#turnover.returned();
     const waitMs = performance.now() - startedAt;
     const now = this.#now();
     const lease = new PoolLease(this, sandbox, tenant, miss, '', startedAt, waitMs);
@@ -470,11 +475,14 @@ export class SandboxPool {
     }
   }
 
-  /** At the maximum with a tenant waiting, the sandbox kept longest for somebody else goes first. */
+  /** At the maximum with tenants waiting, or soon to wait, the sandboxes kept longest for others go first. */
   #makeRoom(): void {
     const coming = this.#slots.count('creating') + this.#slots.count('destroying');
     const room = Math.max(0, this.#settings.max - this.size);
-    for (let lacking = this.#queue.length - coming - room; lacking > 0; lacking--) {
+    // While nothing can be created, nothing is given up for it ahead of need.
+    const ahead = this.#creations.backoff.holdsBack ? 0 : Math.min(this.#turnover.ahead, this.#warmTarget);
+    const wanted = this.#queue.length + Math.max(0, ahead - this.#slots.count('warm'));
+    for (let lacking = wanted - coming - room; lacking > 0; lacking--) {
       const slot = this.#slots.oldestKept();
       if (slot === undefined) return;
       this.#destroy(slot, 'other_tenant');

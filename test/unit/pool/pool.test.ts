@@ -71,6 +71,36 @@ describe('SandboxPool', () => {
     expect(factory.mostAtOnce).toBe(2);
   });
 
+  it('a full pool whose tenants change has a fresh sandbox ready before the next one comes', async () => {
+    const factory = new FakeFactory({ auto: true });
+    const pool = makePool(factory, { settings: { ...SETTINGS, initial: 1, max: 3 } });
+    const turn = async (tenant: string): Promise<Lease> => {
+      const lease = await pool.acquire(tenant);
+      lease.release();
+      await settle();
+      return lease;
+    };
+    for (const tenant of ['a', 'b', 'c']) await turn(tenant);
+    expect([pool.count('kept'), pool.count('warm')]).toEqual([3, 0]);
+    expect((await turn('d')).missReason).toBe('other_tenant');
+    expect([pool.count('kept'), pool.count('warm')]).toEqual([2, 1]);
+    expect((await turn('e')).hit).toBe(true);
+    expect(factory.mostAtOnce).toBe(3);
+  });
+
+  it('a full pool takes nothing ahead of need from tenants who come back', async () => {
+    const factory = new FakeFactory({ auto: true });
+    const pool = makePool(factory, { settings: { ...SETTINGS, initial: 2, max: 3 } });
+    const tenants = ['a', 'b', 'c'];
+    for (const tenant of [...tenants, ...tenants, ...tenants]) {
+      const lease = await pool.acquire(tenant);
+      lease.release();
+      await settle();
+    }
+    expect(pool.count('kept')).toBe(3);
+    expect(pool.counters.destroyed).toBe(0);
+  });
+
   it('a waiter that gives up leaves no hole', async () => {
     const factory = new FakeFactory({ auto: true });
     const pool = makePool(factory, { settings: { ...SETTINGS, min: 0, initial: 0, max: 1 } });

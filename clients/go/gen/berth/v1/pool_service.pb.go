@@ -253,24 +253,26 @@ func (DestroyCause) EnumDescriptor() ([]byte, []int) {
 // the preset's (WarmPool).
 type PoolSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Sandboxes that are always kept. Default: 1. 0 to `max_size`.
+	// Sandboxes that are always kept. Default: 1. 0 to `initial_size`.
 	MinSize *int32 `protobuf:"varint,1,opt,name=min_size,json=minSize,proto3,oneof" json:"min_size,omitempty"`
 	// Sandboxes not yet given to a tenant that are kept ready. Default: 3. `min_size` to `max_size`.
 	InitialSize *int32 `protobuf:"varint,2,opt,name=initial_size,json=initialSize,proto3,oneof" json:"initial_size,omitempty"`
 	// Sandboxes at most. Default: 10. 1 to 1000, within what the host may promise.
 	MaxSize *int32 `protobuf:"varint,3,opt,name=max_size,json=maxSize,proto3,oneof" json:"max_size,omitempty"`
-	// Time without use after which a sandbox beyond the minimum goes, in milliseconds. Default: 300000.
+	// Time without use after which a sandbox beyond the minimum goes, in milliseconds. Default: 300000. 0 to 86400000 (a
+	// day).
 	IdleTimeoutMs *int64 `protobuf:"varint,4,opt,name=idle_timeout_ms,json=idleTimeoutMs,proto3,oneof" json:"idle_timeout_ms,omitempty"`
-	// Time between health checks, in milliseconds. Default: 30000. At least 1000.
+	// Time between health checks, in milliseconds. Default: 30000. 1000 to 86400000.
 	HealthIntervalMs *int64 `protobuf:"varint,5,opt,name=health_interval_ms,json=healthIntervalMs,proto3,oneof" json:"health_interval_ms,omitempty"`
-	// Executions after which a sandbox is replaced. Default: 1000. At least 1.
+	// Executions after which a sandbox is replaced. Default: 1000. 1 to 1000000.
 	MaxUses *int64 `protobuf:"varint,6,opt,name=max_uses,json=maxUses,proto3,oneof" json:"max_uses,omitempty"`
-	// Age at which a sandbox is replaced, in milliseconds. Default: 3600000 (an hour). At least
-	// 1000.
+	// Age at which a sandbox is replaced, in milliseconds. Default: 3600000 (an hour). 1000 to
+	// 86400000.
 	MaxAgeMs *int64 `protobuf:"varint,7,opt,name=max_age_ms,json=maxAgeMs,proto3,oneof" json:"max_age_ms,omitempty"`
-	// How long a used sandbox waits for its tenant, in milliseconds. Default: 60000.
+	// How long a used sandbox waits for its tenant, in milliseconds. Default: 60000. 0 to 86400000.
 	TenantHoldMs *int64 `protobuf:"varint,8,opt,name=tenant_hold_ms,json=tenantHoldMs,proto3,oneof" json:"tenant_hold_ms,omitempty"`
-	// How long a reset may take before the sandbox is destroyed, in milliseconds. Default: 10000.
+	// How long a reset may take before the sandbox is destroyed, in milliseconds. Default: 10000. 100 to
+	// 60000.
 	ResetTimeoutMs *int64 `protobuf:"varint,9,opt,name=reset_timeout_ms,json=resetTimeoutMs,proto3,oneof" json:"reset_timeout_ms,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2022,7 +2024,7 @@ type PoolEvent_AlertRaised struct {
 }
 
 type PoolEvent_AlertCleared struct {
-	// A condition no longer holds.
+	// A condition no longer holds; `value` is the last one with which it did.
 	AlertCleared *PoolAlert `protobuf:"bytes,14,opt,name=alert_cleared,json=alertCleared,proto3,oneof"`
 }
 
@@ -2575,7 +2577,7 @@ type ResizePoolRequest struct {
 	PoolId string `protobuf:"bytes,2,opt,name=pool_id,json=poolId,proto3" json:"pool_id,omitempty"`
 	// What to change; absent fields keep what is there.
 	Settings *PoolSettings `protobuf:"bytes,3,opt,name=settings,proto3" json:"settings,omitempty"`
-	// Take all settings from this preset first: "small", "default", "production" or one that is configured. Empty: none.
+	// Take the settings that presets decide from this one first: "small", "default" or "production". Empty: none.
 	Preset        string `protobuf:"bytes,4,opt,name=preset,proto3" json:"preset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2699,8 +2701,8 @@ type WarmPoolRequest struct {
 	Target isWarmPoolRequest_Target `protobuf_oneof:"target"`
 	// How many sandboxes shall be ready, at most the pool's maximum. 0: the pool's initial size.
 	Count int32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
-	// For a new pool: preset of its settings ("small", "default", "production" or one that is configured). Empty:
-	// "default".
+	// For a new pool: preset of its settings ("small", "default" or "production"). Empty: as configured, which is "default"
+	// where nothing else is.
 	Preset string `protobuf:"bytes,5,opt,name=preset,proto3" json:"preset,omitempty"`
 	// For a new pool: settings that differ from the preset's.
 	Settings *PoolSettings `protobuf:"bytes,6,opt,name=settings,proto3" json:"settings,omitempty"`

@@ -943,8 +943,9 @@ type ExecuteRequest struct {
 	Context string `protobuf:"bytes,19,opt,name=context,proto3" json:"context,omitempty"`
 	// Pool to take the sandbox from, by id. Empty: the pool of the spec that the fields above describe.
 	PoolId string `protobuf:"bytes,20,opt,name=pool_id,json=poolId,proto3" json:"pool_id,omitempty"`
-	// Preset of the pool if this execution is the first of its spec: "small", "default", "production" or one that is
-	// configured. Empty: "default".
+	// Preset of the pool if this execution is the first of its spec: "small", "default" or "production". Empty: a pool that
+	// grows by need alone (`min_size` 0, `initial_size` 0, or the configured one with ISOLATION_SINGLE_USE), with the rest
+	// as configured.
 	PoolPreset string `protobuf:"bytes,21,opt,name=pool_preset,json=poolPreset,proto3" json:"pool_preset,omitempty"`
 	// Insist on a container of its own, made for this execution and destroyed afterwards. Default: a pooled sandbox.
 	OwnContainer bool `protobuf:"varint,22,opt,name=own_container,json=ownContainer,proto3" json:"own_container,omitempty"`

@@ -292,7 +292,7 @@ export function destroyCauseToJSON(object: DestroyCause): string {
  * the preset's (WarmPool).
  */
 export interface PoolSettings {
-  /** Sandboxes that are always kept. Default: 1. 0 to `max_size`. */
+  /** Sandboxes that are always kept. Default: 1. 0 to `initial_size`. */
   minSize?:
     | number
     | undefined;
@@ -304,30 +304,36 @@ export interface PoolSettings {
   maxSize?:
     | number
     | undefined;
-  /** Time without use after which a sandbox beyond the minimum goes, in milliseconds. Default: 300000. */
+  /**
+   * Time without use after which a sandbox beyond the minimum goes, in milliseconds. Default: 300000. 0 to 86400000 (a
+   * day).
+   */
   idleTimeoutMs?:
     | number
     | undefined;
-  /** Time between health checks, in milliseconds. Default: 30000. At least 1000. */
+  /** Time between health checks, in milliseconds. Default: 30000. 1000 to 86400000. */
   healthIntervalMs?:
     | number
     | undefined;
-  /** Executions after which a sandbox is replaced. Default: 1000. At least 1. */
+  /** Executions after which a sandbox is replaced. Default: 1000. 1 to 1000000. */
   maxUses?:
     | number
     | undefined;
   /**
-   * Age at which a sandbox is replaced, in milliseconds. Default: 3600000 (an hour). At least
-   * 1000.
+   * Age at which a sandbox is replaced, in milliseconds. Default: 3600000 (an hour). 1000 to
+   * 86400000.
    */
   maxAgeMs?:
     | number
     | undefined;
-  /** How long a used sandbox waits for its tenant, in milliseconds. Default: 60000. */
+  /** How long a used sandbox waits for its tenant, in milliseconds. Default: 60000. 0 to 86400000. */
   tenantHoldMs?:
     | number
     | undefined;
-  /** How long a reset may take before the sandbox is destroyed, in milliseconds. Default: 10000. */
+  /**
+   * How long a reset may take before the sandbox is destroyed, in milliseconds. Default: 10000. 100 to
+   * 60000.
+   */
   resetTimeoutMs?: number | undefined;
 }
 
@@ -657,7 +663,7 @@ export interface PoolEvent {
     /** A condition began to hold. */
     { $case: "alertRaised"; value: PoolAlert }
     | //
-    /** A condition no longer holds. */
+    /** A condition no longer holds; `value` is the last one with which it did. */
     { $case: "alertCleared"; value: PoolAlert }
     | //
     /** A creation failed. */
@@ -752,7 +758,7 @@ export interface ResizePoolRequest {
   settings?:
     | PoolSettings
     | undefined;
-  /** Take all settings from this preset first: "small", "default", "production" or one that is configured. Empty: none. */
+  /** Take the settings that presets decide from this one first: "small", "default" or "production". Empty: none. */
   preset: string;
 }
 
@@ -778,8 +784,8 @@ export interface WarmPoolRequest {
   /** How many sandboxes shall be ready, at most the pool's maximum. 0: the pool's initial size. */
   count: number;
   /**
-   * For a new pool: preset of its settings ("small", "default", "production" or one that is configured). Empty:
-   * "default".
+   * For a new pool: preset of its settings ("small", "default" or "production"). Empty: as configured, which is "default"
+   * where nothing else is.
    */
   preset: string;
   /** For a new pool: settings that differ from the preset's. */

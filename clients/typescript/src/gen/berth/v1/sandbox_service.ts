@@ -1004,8 +1004,9 @@ export interface ExecuteRequest {
   /** Pool to take the sandbox from, by id. Empty: the pool of the spec that the fields above describe. */
   poolId: string;
   /**
-   * Preset of the pool if this execution is the first of its spec: "small", "default", "production" or one that is
-   * configured. Empty: "default".
+   * Preset of the pool if this execution is the first of its spec: "small", "default" or "production". Empty: a pool that
+   * grows by need alone (`min_size` 0, `initial_size` 0, or the configured one with ISOLATION_SINGLE_USE), with the rest
+   * as configured.
    */
   poolPreset: string;
   /** Insist on a container of its own, made for this execution and destroyed afterwards. Default: a pooled sandbox. */

@@ -1,31 +1,33 @@
 import type { Logger } from '../../telemetry/logger.js';
-import { BerthError, messageOf } from '../errors.js';
+import { BerthError } from '../errors.js';
 import type { ChannelLoss } from '../sandbox/engine.js';
-import type { AnySandbox, SandboxFactory } from '../sandbox/sandbox.js';
+import type { SandboxFactory } from '../sandbox/sandbox.js';
 import type { SandboxSpec } from '../sandbox/spec.js';
+import { Acquisition, type PoolAcquireOptions } from './acquisition.js';
 import { PoolAlerts, type PoolAlert } from './alerts.js';
-import { CannotServe } from './cannot-serve.js';
 import type { CreationBackoff } from './creation-backoff.js';
-import { Creations } from './creations.js';
+import { costOf, Creations } from './creations.js';
 import { Departures } from './departures.js';
-import type { DestroyCause } from './destroy-cause.js';
+import { EndOfLife } from './end-of-life.js';
 import type { PoolEvents, PoolState } from './events.js';
 import { HealthRounds } from './health-rounds.js';
 import type { HostBudget, Promised } from './host-budget.js';
-import type { AcquireOptions } from './lease.js';
-import { missReasonOf } from './miss-reason.js';
+import { PoolLifecycle } from './lifecycle.js';
 import type { MissReason } from './outcome.js';
-import { PoolLease } from './pool-lease.js';
+import type { PoolLease } from './pool-lease.js';
 import { PoolReport } from './pool-report.js';
-import { failedReceipt, type SandboxReset } from './recent-resets.js';
-import { budgetUsed, exhausted, isDraining, shuttingDown } from './refusals.js';
+import type { SandboxReset } from './recent-resets.js';
+import { Reconciler } from './reconciler.js';
+import { isDraining } from './refusals.js';
 import { Removals } from './removals.js';
-import { overdue, spent } from './retention.js';
+import { overdue } from './retention.js';
 import { settingsProblem, type PoolSettings } from './settings.js';
+import { SlotLife } from './slot-life.js';
 import { SlotTable } from './slot-table.js';
-import type { ReadySlot, Slot, SlotState } from './slot.js';
+import type { Slot, SlotState } from './slot.js';
 import type { PoolCounters } from './stats.js';
 import { WaitingQueue } from './waiting-queue.js';
+import { WarmTarget } from './warm-target.js';
 import { WarmWaiters } from './warm-waiters.js';
 
 export interface PoolOptions {
@@ -42,93 +44,119 @@ export interface PoolOptions {
   now?: () => number;
 }
 
-export interface PoolAcquireOptions extends AcquireOptions {
-  timeoutMs?: number;
-  /** Why this is no hit whatever the pool has. */
-  missReason?: MissReason;
-  /** Of the request, by `performance.now()`; default: now. */
-  startedAt?: number;
-  /** Wait for a sandbox to come back even while none can be created, instead of CannotServe. */
-  patient?: boolean;
-}
-
-/** Time that the holder of a revoked lease gets before its sandbox is removed under it. Milliseconds. */
-const REVOKE_GRACE_MS = 5_000;
-
 /**
- * The warm sandboxes of one spec. Everything happens on one thread between awaits, and every change ends in `#pump`,
+ * The warm sandboxes of one spec. Everything happens on one thread between awaits, and every change ends in the reconciler,
  * which serves waiters in order and then grows or shrinks to what is wanted.
  *
  * Invariants: slots never exceed `settings.max`, containers that are being created and removed included; a sandbox serves one
  * tenant in its life; `initial` counts sandboxes that no tenant has had; a leased sandbox is touched by nobody but its lease.
- * Waiting, creating, removing, checking and judging are in files of their own; this one decides.
+ * This class is what others see of a pool, and puts its parts together: `acquisition.ts` answers who wants a sandbox,
+ * `sizing.ts` decides how many there are and `reconciler.ts` sees to it, `slot-life.ts` is what befalls each sandbox,
+ * `end-of-life.ts` how they go when somebody asks for it.
  */
 export class SandboxPool {
   readonly id: string;
   readonly spec: SandboxSpec;
   readonly createdAt: number;
+  readonly #lifecycle = new PoolLifecycle();
   readonly #slots = new SlotTable();
-  readonly #queue = new WaitingQueue(() => this.#pump());
+  readonly #queue = new WaitingQueue(() => this.#reconciler.run());
+  readonly #warmWaiters = new WarmWaiters();
   readonly #report: PoolReport;
   readonly #creations: Creations;
-  readonly #removals: Removals;
+  readonly #life: SlotLife;
+  readonly #warmTarget: WarmTarget;
+  readonly #reconciler: Reconciler;
+  readonly #acquisition: Acquisition;
+  readonly #end: EndOfLife;
   readonly #health: HealthRounds;
   readonly #alerts: PoolAlerts;
-  readonly #warmWaiters = new WarmWaiters();
-  /** Sandboxes to be replaced as soon as they come back. */
-  readonly #recycling = new Set<string>();
-  readonly #departures = new Departures();
   #settings: PoolSettings;
-  #warmTarget: number;
-  #lastUsedAt: number;
-  #lifecycle: 'open' | 'draining' | 'drained' | 'closed' = 'open';
-  #drain: Promise<number> | undefined;
-  /** It would grow, and the budget does not let it. */
-  #blocked = false;
-  #pumpIsDue = false;
   readonly #now: () => number;
 
   constructor(private readonly options: PoolOptions) {
-    const { id, spec, settings, budget, factory, createTimeoutMs, logger } = options;
+    const { id, spec, budget, factory, createTimeoutMs, parallelCreates, logger } = options;
     this.id = id;
     this.spec = spec;
-    this.#settings = settings;
-    this.#warmTarget = settings.initial;
+    this.#settings = options.settings;
     const now = (this.#now = options.now ?? Date.now);
     this.createdAt = now();
-    this.#lastUsedAt = this.createdAt;
     const log = logger.child({ pool: id });
-    this.#report = new PoolReport(id, log, options.events, now);
-    this.#creations = new Creations({
+    const settings = (): PoolSettings => this.#settings;
+    const report = (this.#report = new PoolReport(id, log, options.events, now));
+    const departures = new Departures();
+    const removals = new Removals(budget, log);
+    const warmTarget = (this.#warmTarget = new WarmTarget(settings, now));
+    const shared = { lifecycle: this.#lifecycle, slots: this.#slots, settings };
+    const life = (this.#life = new SlotLife({
+      ...shared,
+      id,
+      isolation: spec.isolation,
+      cost: costOf(spec),
+      removals,
+      departures,
+      report,
+      now,
+      listener: {
+        created: () => this.#created(),
+        creationFailed: (sandboxId, error) => this.#creationFailed(sandboxId, error),
+        released: () => this.#warmTarget.released(),
+        changed: () => this.#reconciler.run(),
+      },
+    }));
+    const creations = (this.#creations = new Creations({
       spec,
       factory,
       budget,
       createTimeoutMs,
       now,
       listener: {
-        begun: (sandboxId, abort) =>
-          this.#slots.set({ state: 'creating', id: sandboxId, createdAt: now(), abort }),
-        created: (sandboxId, sandbox, tookMs) => this.#created(sandboxId, sandbox, tookMs),
-        failed: (sandboxId, error) => this.#notCreated(sandboxId, error),
-        retry: () => this.#pump(),
+        begun: (sandboxId, abort) => life.begun(sandboxId, abort),
+        created: (sandboxId, sandbox, tookMs) => life.created(sandboxId, sandbox, tookMs),
+        failed: (sandboxId, error) => life.failed(sandboxId, error),
+        retry: () => this.#reconciler.run(),
+      },
+    }));
+    const serving = { ...shared, life, queue: this.#queue, warmTarget, creations, budget };
+    const reconciler = (this.#reconciler = new Reconciler({
+      ...serving,
+      warmWaiters: this.#warmWaiters,
+      parallelCreates,
+    }));
+    this.#acquisition = new Acquisition({
+      ...serving,
+      id,
+      reconciler,
+      counters: report.counters,
+      acquireTimeoutMs: options.acquireTimeoutMs,
+    });
+    this.#end = new EndOfLife({
+      ...shared,
+      poolId: id,
+      life,
+      removals,
+      departures,
+      pool: {
+        refuseAll: (toWaiters, toWarmers) => this.#refuseAll(toWaiters, toWarmers),
+        noteState: (reason) => this.#noteState(reason),
+        judge: () => this.alerts(),
       },
     });
-    this.#removals = new Removals(budget, log);
     this.#health = new HealthRounds({
       slots: this.#slots,
-      report: this.#report,
+      report,
       log,
       now,
       unhealthy: (slot, health) => {
-        this.#destroy(slot, 'unhealthy', health.message);
-        this.#pump();
+        life.destroy(slot, 'unhealthy', health.message);
+        reconciler.run();
       },
     });
     this.#alerts = new PoolAlerts({
-      raised: (alert) => this.#report.alert('alert_raised', alert),
-      cleared: (alert) => this.#report.alert('alert_cleared', alert),
+      raised: (alert) => report.alert('alert_raised', alert),
+      cleared: (alert) => report.alert('alert_cleared', alert),
     });
-    this.#pump();
+    reconciler.run();
   }
 
   get counters(): PoolCounters {
@@ -155,7 +183,7 @@ export class SandboxPool {
 
   /** Milliseconds since the epoch. */
   get lastUsedAt(): number {
-    return this.#lastUsedAt;
+    return this.#warmTarget.lastUsedAt;
   }
 
   /** What the budget promises for one sandbox. */
@@ -164,7 +192,8 @@ export class SandboxPool {
   }
 
   get state(): PoolState {
-    if (this.#lifecycle === 'draining' || this.#lifecycle === 'drained') return this.#lifecycle;
+    const { phase } = this.#lifecycle;
+    if (phase === 'draining' || phase === 'drained') return phase;
     if (this.backoff.lastError !== undefined) return 'degraded';
     return !this.#report.isInitialised && this.#slots.count('creating') > 0 ? 'warming' : 'ready';
   }
@@ -188,7 +217,7 @@ export class SandboxPool {
 
   /** The conditions that hold now. */
   alerts(): PoolAlert[] {
-    if (this.#lifecycle !== 'open') return this.#alerts.evaluate(undefined);
+    if (this.#lifecycle.phase !== 'open') return this.#alerts.evaluate(undefined);
     const oldest = this.#queue.oldest;
     return this.#alerts.evaluate({
       now: this.#now(),
@@ -198,21 +227,13 @@ export class SandboxPool {
       max: this.#settings.max,
       longestWaitMs: oldest === undefined ? 0 : performance.now() - oldest,
       backoff: this.backoff,
-      budgetUsed: this.#blocked ? this.options.budget.describe() : undefined,
+      budgetUsed: this.#reconciler.blocked ? this.options.budget.describe() : undefined,
     });
   }
 
   /** A sandbox that is ready for this tenant, at once; undefined: there is none. `startedAt`: by `performance.now()`. */
   tryAcquire(tenant: string, startedAt: number, missReason?: MissReason): PoolLease | undefined {
-    if (this.#lifecycle !== 'open') return undefined;
-    this.#used();
-    const slot = this.#slots.readyFor(tenant);
-    // A warm one belongs to whoever waits longest.
-    if (slot === undefined || (slot.state === 'warm' && this.#queue.length > 0)) return undefined;
-    const lease = this.#lease(slot, tenant, startedAt, missReason);
-    // Growing behind the caller's back must not delay it.
-    this.#pumpSoon();
-    return lease;
+    return this.#acquisition.tryAcquire(tenant, startedAt, missReason);
   }
 
   /**
@@ -220,35 +241,8 @@ export class SandboxPool {
    * @throws CannotServe; BerthError POOL_EXHAUSTED or HOST_BUDGET (waited `timeoutMs`, or there will never be so much),
    * CANCELLED, SHUTTING_DOWN
    */
-  async acquire(tenant: string, options: PoolAcquireOptions = {}): Promise<PoolLease> {
-    const startedAt = options.startedAt ?? performance.now();
-    if (this.#lifecycle === 'closed') throw shuttingDown();
-    if (this.#lifecycle !== 'open') throw this.#draining();
-    const ready = this.tryAcquire(tenant, startedAt, options.missReason);
-    if (ready !== undefined) return ready;
-    this.options.budget.check(this.cost);
-    const { signal, onProgress, patient = false } = options;
-    const timeoutMs = options.timeoutMs ?? this.options.acquireTimeoutMs;
-    const { lease, waiter } = this.#queue.wait({
-      tenant,
-      missReason: options.missReason ?? missReasonOf(this.#slots, this.#settings.max, this.counters.hits > 0),
-      startedAt,
-      patient,
-      timeoutMs: Math.max(0, timeoutMs - (performance.now() - startedAt)),
-      signal,
-      onProgress,
-      onTimeout: () => {
-        this.counters.acquireTimeouts++;
-        return this.#exhausted(timeoutMs);
-      },
-    });
-    this.#pump();
-    if (this.#blocked && options.missReason === undefined && waiter.missReason !== 'at_maximum')
-      waiter.missReason = 'host_budget';
-    const { lastError, holdsBack } = this.#creations.backoff;
-    if (holdsBack && lastError !== undefined && !(patient && this.#hasLiving()))
-      waiter.fail(new CannotServe('create_failed', lastError));
-    return lease;
+  acquire(tenant: string, options: PoolAcquireOptions = {}): Promise<PoolLease> {
+    return this.#acquisition.acquire(tenant, options);
   }
 
   /** A request that this pool did not serve. */
@@ -264,10 +258,9 @@ export class SandboxPool {
         violations: [{ field: problem.key, rule: problem.rule }],
       });
     this.#settings = settings;
-    this.#warmTarget = settings.initial;
-    this.#lastUsedAt = this.#now();
+    this.#warmTarget.aim(settings.initial);
     this.#report.resized(settings);
-    this.#pump('shrunk');
+    this.#reconciler.run('shrunk');
   }
 
   /**
@@ -275,12 +268,11 @@ export class SandboxPool {
    * @throws BerthError the creation's error when one fails, HOST_BUDGET, POOL_DRAINING, CANCELLED
    */
   async warm(target: number, signal?: AbortSignal): Promise<void> {
-    if (this.#lifecycle === 'draining') throw this.#draining().error;
-    if (this.#lifecycle === 'drained') this.#lifecycle = 'open';
+    if (this.#lifecycle.phase === 'draining') throw isDraining(this.id, false).error;
+    this.#lifecycle.apply({ type: 'warm' });
     this.options.budget.check(this.cost);
-    this.#lastUsedAt = this.#now();
-    this.#warmTarget = Math.min(Math.max(target, this.#settings.initial), this.#settings.max);
-    await this.#warmWaiters.wait(this.#warmTarget, signal, () => {
+    this.#warmTarget.aim(target);
+    await this.#warmWaiters.wait(this.#warmTarget.count, signal, () => {
       this.retryNow();
       this.#noteState('it was asked to warm up');
     });
@@ -289,20 +281,19 @@ export class SandboxPool {
   /** What kept sandboxes from being made may be over: tries again at once. */
   retryNow(): void {
     this.#creations.backoff.forgive();
-    this.#pump();
+    this.#reconciler.run();
   }
 
   /** To be called about once a second: keeps ages, idle time and kept sandboxes within their limits, checks and judges. */
   maintain(): void {
-    if (this.#lifecycle === 'closed') return;
+    if (this.#lifecycle.phase === 'closed') return;
     const now = this.#now();
-    if (now - this.#lastUsedAt >= this.#settings.idleTimeoutMs && this.#slots.count('leased') === 0)
-      this.#warmTarget = this.#settings.min;
+    if (this.#slots.count('leased') === 0) this.#warmTarget.relax();
     for (const slot of this.#slots.all().values()) {
       const cause = overdue(slot, this.#settings, now);
-      if (cause !== undefined) this.#destroy(slot, cause);
+      if (cause !== undefined) this.#life.destroy(slot, cause);
     }
-    this.#pump();
+    this.#reconciler.run();
     this.#health.tick(this.#settings.healthIntervalMs);
     this.alerts();
   }
@@ -310,7 +301,7 @@ export class SandboxPool {
   /** Gives the place of the sandbox that was kept longest to another pool. False: there is none. */
   giveUpKept(): boolean {
     const slot = this.#slots.oldestKept();
-    if (slot !== undefined) this.#destroy(slot, 'other_tenant', 'the host budget is used up');
+    if (slot !== undefined) this.#life.destroy(slot, 'other_tenant', 'the host budget is used up');
     return slot !== undefined;
   }
 
@@ -318,213 +309,43 @@ export class SandboxPool {
   giveUpWarm(): boolean {
     const slot = this.#slots.oldestWarm();
     if (slot === undefined || this.size - this.#slots.count('destroying') <= this.#settings.min) return false;
-    this.#destroy(slot, 'idle', 'the host budget is used up');
+    this.#life.destroy(slot, 'idle', 'the host budget is used up');
     return true;
   }
 
   /** The engine says that the container of a sandbox has died. */
   containerDied(sandboxId: string, loss: ChannelLoss): void {
-    const slot = this.#slots.get(sandboxId);
-    if (slot === undefined || slot.state === 'creating' || slot.state === 'destroying') return;
-    // Who runs something in it learns why from the channel, which knows more.
-    if (slot.state === 'leased') slot.sandbox.containerDied(loss);
-    else this.#lost(slot.sandbox, loss.message);
+    this.#life.containerDied(sandboxId, loss);
   }
 
   /** Destroys a sandbox and replaces it; resolves when it is gone. `force`: ends what runs in it, else waits for its end. */
-  async recycle(sandboxId: string, force: boolean): Promise<void> {
-    const slot = this.#slots.get(sandboxId);
-    if (slot === undefined) return;
-    const gone = this.#departures.ofOne(sandboxId);
-    if (slot.state !== 'destroying') this.#recycling.add(sandboxId);
-    if (slot.state === 'creating') slot.abort.abort(new BerthError('CANCELLED', 'the sandbox was recycled'));
-    else if (slot.state === 'warm' || slot.state === 'kept') this.#destroy(slot, 'recycled');
-    else if (slot.state === 'leased' && force) this.#revoke(slot);
-    await gone;
+  recycle(sandboxId: string, force: boolean): Promise<void> {
+    return this.#end.recycle(sandboxId, force);
   }
 
-  /**
-   * Lets what runs finish within the time, then ends it; gives out nothing more and destroys all. Resolves to the number of
-   * executions that were ended. A second call joins the first.
-   */
+  /** As EndOfLife.drain: resolves to the number of executions that were ended. */
   drain(timeoutMs: number): Promise<number> {
-    if (this.#lifecycle === 'drained') return Promise.resolve(0);
-    this.#drain ??= this.#drainWithin(timeoutMs).finally(() => (this.#drain = undefined));
-    return this.#drain;
+    return this.#end.drain(timeoutMs);
   }
 
   /** Takes no more requests, removes idle sandboxes at once and leased ones when they are released; resolves when all are gone. */
   async close(): Promise<void> {
-    this.#lifecycle = 'closed';
-    this.#removals.stop();
-    this.#endIdle('shutdown', shuttingDown(), shuttingDown());
+    const closing = this.#end.close();
     this.#report.removed();
-    if (this.size > 0) await this.#departures.ofAll();
+    await closing;
   }
 
-  /** Resets a used sandbox and keeps it for its tenant, or destroys it. Called by the lease. */
-  takeBack(lease: PoolLease): void {
-    this.#lastUsedAt = this.#now();
-    this.counters.executions++;
-    this.counters.executionMs.add(performance.now() - lease.startedAt);
-    const slot = this.#slots.get(lease.sandbox.id);
-    if (slot?.state !== 'leased') return;
-    const cause = this.#unwanted(slot.id) ?? spent(slot, this.spec.isolation, this.#settings, this.#now());
-    if (cause === undefined) return void this.#reset(slot);
-    this.#destroy(slot, cause);
-    this.#pump();
+  #refuseAll(toWaiters: unknown, toWarmers: BerthError): void {
+    this.#creations.backoff.forgive();
+    this.#reconciler.withdraw();
+    this.#queue.failAll(toWaiters);
+    this.#warmWaiters.fail(toWarmers);
   }
 
-  async #reset({ id, sandbox, tenant, createdAt }: Slot & { state: 'leased' }): Promise<void> {
-    const resetting: Slot = { state: 'resetting', id, sandbox, tenant, createdAt, since: this.#now() };
-    this.#slots.set(resetting);
-    const receipt = await sandbox
-      .reset(this.#settings.resetTimeoutMs)
-      // A receipt that says ok is of the reset before.
-      .catch((error: unknown) =>
-        sandbox.receipt?.ok === false ? sandbox.receipt : failedReceipt(messageOf(error)),
-      );
-    // Its container died meanwhile: that is no failure of the reset.
-    if (this.#slots.get(id) !== resetting) return;
-    this.#report.reset(id, receipt);
-    const cause = receipt.ok
-      ? (this.#unwanted(id) ?? spent(resetting, this.spec.isolation, this.#settings, this.#now()))
-      : 'reset_failed';
-    if (cause !== undefined) this.#destroy(resetting, cause, receipt.error);
-    else {
-      this.#slots.set({ state: 'kept', id, sandbox, tenant, createdAt, since: this.#now() });
-      this.#report.returned(id, tenant);
-    }
-    this.#pump();
-  }
-
-  /** Why a sandbox that comes back is not wanted, whatever its own state. */
-  #unwanted(id: string): DestroyCause | undefined {
-    if (this.#lifecycle === 'closed') return 'shutdown';
-    if (this.#recycling.has(id)) return 'recycled';
-    const tooMany = this.size - this.#slots.count('destroying') > this.#settings.max;
-    return this.#lifecycle !== 'open' || tooMany ? 'shrunk' : undefined;
-  }
-
-  #used(): void {
-    this.#lastUsedAt = this.#now();
-    if (this.#warmTarget < this.#settings.initial) this.#warmTarget = this.#settings.initial;
-  }
-
-  #lease(
-    { id, sandbox, createdAt }: ReadySlot,
-    tenant: string,
-    startedAt: number,
-    miss: MissReason | undefined,
-  ): PoolLease {
-    const waitMs = performance.now() - startedAt;
-    const now = this.#now();
-    const lease = new PoolLease(this, sandbox, tenant, miss, '', startedAt, waitMs);
-    this.#slots.set({ state: 'leased', id, sandbox, tenant, createdAt, since: now, lease });
-    this.#report.acquired(lease, now);
-    return lease;
-  }
-
-  #exhausted(timeoutMs: number): BerthError {
-    const waited = `no sandbox became free within ${timeoutMs} ms`;
-    if (this.#blocked) return budgetUsed(this.options.budget, `${waited}, and `);
-    const inUse = this.#slots.count('leased') + this.#slots.count('resetting');
-    const { lastError } = this.backoff;
-    return exhausted({ id: this.id, inUse, max: this.#settings.max, lastError }, waited);
-  }
-
-  #pumpSoon(): void {
-    if (this.#pumpIsDue) return;
-    this.#pumpIsDue = true;
-    setImmediate(() => {
-      this.#pumpIsDue = false;
-      this.#pump();
-    });
-  }
-
-  /**
-   * Serves waiters in order, then brings the number of sandboxes to what is wanted. The only place that decides either.
-   * `surplusCause`: why what is too much goes.
-   */
-  #pump(surplusCause: DestroyCause = 'idle'): void {
-    if (this.#lifecycle !== 'open') return;
-    this.#serveWaiters();
-    this.#makeRoom();
-    this.#shrink(surplusCause);
-    this.#grow();
-    const creating = this.#slots.count('creating');
-    this.#queue.tellPositions(creating);
-    if (this.#blocked && creating === 0 && this.#slots.count('warm') < this.#warmTarget)
-      this.#warmWaiters.fail(budgetUsed(this.options.budget));
-    // With no room and nothing in the making, more will not come.
-    this.#warmWaiters.reached(this.#slots.count('warm'), this.size >= this.#settings.max && creating === 0);
-  }
-
-  #serveWaiters(): void {
-    if (this.#queue.length === 0 || this.available === 0) return;
-    for (const waiter of this.#queue) {
-      const ready = this.#slots.readyFor(waiter.tenant);
-      if (ready !== undefined)
-        waiter.grant(this.#lease(ready, waiter.tenant, waiter.startedAt, waiter.missReason));
-      if (this.available === 0) return;
-    }
-  }
-
-  /** At the maximum with a tenant waiting, the sandbox kept longest for somebody else goes first. */
-  #makeRoom(): void {
-    const coming = this.#slots.count('creating') + this.#slots.count('destroying');
-    const room = Math.max(0, this.#settings.max - this.size);
-    for (let lacking = this.#queue.length - coming - room; lacking > 0; lacking--) {
-      const slot = this.#slots.oldestKept();
-      if (slot === undefined) return;
-      this.#destroy(slot, 'other_tenant');
-    }
-  }
-
-  #shrink(cause: DestroyCause): void {
-    let idle =
-      this.#slots.count('warm') + this.#slots.count('creating') - this.#warmTarget - this.#queue.length;
-    let over = this.size - this.#slots.count('destroying') - this.#settings.max;
-    for (; idle > 0 || over > 0; idle--, over--) {
-      const slot = this.#slots.oldestWarm() ?? (over > 0 ? this.#slots.oldestKept() : undefined);
-      if (slot === undefined) return;
-      this.#destroy(slot, over > 0 ? 'shrunk' : cause);
-    }
-  }
-
-  #grow(): void {
-    const wasBlocked = this.#blocked;
-    this.#blocked = false;
-    while (!this.#creations.backoff.holdsBack) {
-      const creating = this.#slots.count('creating');
-      const wanted = this.#warmTarget + this.#queue.length - this.#slots.count('warm') - creating;
-      const room = this.#settings.max - this.size;
-      if (wanted <= 0 || room <= 0 || creating >= this.options.parallelCreates) break;
-      this.#blocked = !this.#creations.begin(Math.max(0, Math.min(room, this.#queue.length - creating)));
-      if (this.#blocked) break;
-    }
-    if (wasBlocked && !this.#blocked) this.#creations.withdraw();
-  }
-
-  #created(id: string, sandbox: AnySandbox, tookMs: number): void {
-    const slot: Slot = { state: 'warm', id, createdAt: this.#now(), sandbox };
-    this.#slots.set(slot);
-    this.#report.created(sandbox, tookMs);
-    if (sandbox.lost) this.#lost(sandbox, 'it died at once');
-    else sandbox.onLost = (loss) => this.#lost(sandbox, loss.message);
-    const unwanted = this.#unwanted(id);
-    if (unwanted !== undefined) this.#destroy(slot, unwanted);
-    this.#pump();
+  #created(): void {
+    this.#reconciler.run();
     this.#noteInitialised();
     this.#noteState('a sandbox was created');
-  }
-
-  #notCreated(id: string, error: BerthError): void {
-    this.#slots.delete(id);
-    if (this.#recycling.has(id) || this.#lifecycle !== 'open')
-      this.#report.createAborted(id, this.#unwanted(id) ?? 'shrunk');
-    else this.#creationFailed(id, error);
-    this.#left(id);
   }
 
   #creationFailed(id: string, error: BerthError): void {
@@ -533,37 +354,7 @@ export class SandboxPool {
     this.#report.createFailed(id, error, backoff);
     this.#noteState(error.message);
     this.#warmWaiters.fail(error);
-    // Those who can do nothing else go on waiting while a sandbox may come back; the others learn why at once.
-    const hasLiving = this.#hasLiving();
-    for (const waiter of this.#queue)
-      if (!waiter.patient || !hasLiving) waiter.fail(new CannotServe('create_failed', error));
-  }
-
-  /** Whether a sandbox may become free without one being created anew. */
-  #hasLiving(): boolean {
-    return this.#slots.count('leased') + this.#slots.count('resetting') + this.#slots.count('creating') > 0;
-  }
-
-  #lost(sandbox: AnySandbox, why: string): void {
-    this.counters.lost++;
-    const slot = this.#slots.get(sandbox.id);
-    // A leased one is destroyed when its execution, which was told as well, releases it.
-    if (slot === undefined || slot.state === 'leased') return;
-    this.#destroy(slot, 'died', why);
-    this.#pump();
-  }
-
-  #destroy(slot: Slot, cause: DestroyCause, message = ''): void {
-    if (slot.state === 'creating' || slot.state === 'destroying') return;
-    const { id, sandbox, createdAt } = slot;
-    sandbox.onLost = undefined;
-    this.#slots.set({ state: 'destroying', id, createdAt, sandbox, cause });
-    this.#report.destroyed(sandbox, cause, message);
-    void this.#removals.remove(sandbox, this.cost).then(() => {
-      this.#slots.delete(id);
-      this.counters.destroyed++;
-      this.#left(id);
-    });
+    this.#acquisition.creationFailed(error);
   }
 
   #noteInitialised(): void {
@@ -574,58 +365,5 @@ export class SandboxPool {
 
   #noteState(reason: string): void {
     this.#report.state(this.state, reason);
-  }
-
-  #draining(): CannotServe {
-    return isDraining(this.id, this.#lifecycle === 'drained');
-  }
-
-  async #drainWithin(timeoutMs: number): Promise<number> {
-    this.#lifecycle = 'draining';
-    const why = this.#draining();
-    this.#noteState('it was asked to drain');
-    this.#endIdle('shrunk', why, why.error);
-    let ended = 0;
-    const timer = setTimeout(() => {
-      for (const slot of this.#slots.all().values())
-        if (slot.state === 'leased' && this.#revoke(slot)) ended++;
-    }, timeoutMs);
-    if (this.size > 0) await this.#departures.ofAll();
-    clearTimeout(timer);
-    // The daemon may have begun to stop meanwhile.
-    if (this.#lifecycle === 'draining') this.#lifecycle = 'drained';
-    this.#noteState('it is empty');
-    this.alerts();
-    return ended;
-  }
-
-  /** Ends waiting, creating and keeping; what is leased or being reset goes when it comes back. */
-  #endIdle(cause: DestroyCause, toWaiters: unknown, toWarmers: BerthError): void {
-    this.#creations.backoff.forgive();
-    this.#blocked = false;
-    this.#creations.withdraw();
-    this.#queue.failAll(toWaiters);
-    this.#warmWaiters.fail(toWarmers);
-    for (const slot of [...this.#slots.all().values()]) {
-      if (slot.state === 'creating') slot.abort.abort(toWarmers);
-      else if (slot.state === 'warm' || slot.state === 'kept') this.#destroy(slot, cause);
-    }
-  }
-
-  /** Takes a sandbox away from its execution. False when it was taken already. */
-  #revoke(slot: Slot & { state: 'leased' }): boolean {
-    if (!slot.lease.revoke()) return false;
-    setTimeout(() => {
-      // Its holder does not let go of it: without a container, it learns that it is lost.
-      if (this.#slots.get(slot.id) === slot) void slot.sandbox.destroy().catch(() => undefined);
-    }, REVOKE_GRACE_MS).unref();
-    return true;
-  }
-
-  /** A sandbox is gone, or never came to be. */
-  #left(id: string): void {
-    this.#recycling.delete(id);
-    this.#pump();
-    this.#departures.left(id, this.size);
   }
 }

@@ -52,6 +52,9 @@ export async function startEngine(name: EngineName): Promise<Engine | Unavailabl
     },
     waitForPool: false,
   });
+  // It tries the host, and may have to compile, behind its start.
+  if (name === 'local')
+    await daemon.logged(({ event }) => event === 'local_engine_ready' || event === 'local_engine_refused');
   const clients: BerthClient[] = [];
   const engine: Engine = {
     name,

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { containersOf } from '../support/docker-cli.js';
 import type { Engine } from './engines.js';
@@ -20,6 +21,8 @@ export interface HostState {
   guests: number;
   /** Processes below berthd itself: those of the local engine. */
   descendants: number;
+  /** Cgroups of the local engine's sandboxes, in all hierarchies. */
+  cgroups: number;
 }
 
 export async function hostState({ daemon, uids }: Engine): Promise<HostState> {
@@ -31,6 +34,7 @@ export async function hostState({ daemon, uids }: Engine): Promise<HostState> {
     containers: (await containersOf(daemon.owner)).length,
     guests: processes.filter(({ uid }) => uid >= uids.first && uid < uids.first + uids.count).length,
     descendants: descendantsOf(pid, processes),
+    cgroups: countCgroups(daemon.owner),
   };
 }
 
@@ -40,7 +44,9 @@ export async function steadyHostState(engine: Engine): Promise<HostState> {
   for (let same = 0; same < LOOKS_ALIKE;) {
     await delay(LOOK_EVERY_MS);
     const now = await hostState(engine);
-    const isSame = (['containers', 'guests', 'descendants'] as const).every((key) => now[key] === last[key]);
+    const isSame = (['containers', 'guests', 'descendants', 'cgroups'] as const).every(
+      (key) => now[key] === last[key],
+    );
     same = isSame ? same + 1 : 0;
     last = now;
   }
@@ -64,6 +70,7 @@ function beyond(baseline: HostState, now: HostState): string[] {
     containers: 0,
     guests: 0,
     descendants: 0,
+    cgroups: 0,
   };
   return (Object.keys(baseline) as (keyof HostState)[])
     .filter((key) => now[key] > baseline[key] + slack[key])
@@ -94,4 +101,18 @@ function listProcesses(): HostProcess[] {
 function descendantsOf(pid: number, processes: HostProcess[]): number {
   const children = processes.filter(({ parent }) => parent === pid);
   return children.reduce((sum, child) => sum + 1 + descendantsOf(child.pid, processes), 0);
+}
+
+/** Directories below a daemon's own, in the one hierarchy of v2 or in each of v1. */
+function countCgroups(owner: string): number {
+  const root = '/sys/fs/cgroup';
+  return ['', ...readdirSync(root)]
+    .map((hierarchy) => join(root, hierarchy, 'berth', owner))
+    .flatMap((directory) => {
+      try {
+        return readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+      } catch {
+        return []; // no hierarchy, or none of the local engine's in it
+      }
+    }).length;
 }

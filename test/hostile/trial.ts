@@ -40,7 +40,10 @@ interface Look {
 export interface Verdict {
   /** What was not as it must be, for people; nothing when the program was held. */
   faults: string[];
-  /** Why the next execution was served by another sandbox, for people; undefined when it was the same one, reset. */
+  /**
+   * Why the next execution was served by another sandbox, for people; undefined when it was the same one, reset, and on an
+   * engine where every execution has a sandbox of its own.
+   */
   replaced: string | undefined;
 }
 
@@ -82,12 +85,13 @@ export class Trials {
     return { faults, replaced: isSame ? undefined : this.#whyReplaced(outcome?.sandboxId ?? '') };
   }
 
-  #whyReplaced(sandboxId: string): string {
-    const lines = this.engine.daemon.log.filter((line) => line['sandbox'] === sandboxId);
-    const why = lines.find(({ event }) => event === 'sandbox_destroyed')?.['why'];
-    const failed = lines.find(({ event }) => event === 'sandbox_reset_failed')?.['err'];
-    const message = (failed as { message?: string } | undefined)?.message;
-    return [why ?? 'unknown', message].filter(Boolean).join(': ');
+  /** Undefined where an execution takes its sandbox along whatever it does: so it is with the local engine. */
+  #whyReplaced(sandboxId: string): string | undefined {
+    const gone = this.engine.daemon.log.find(
+      (line) => line.event === 'sandbox_destroyed' && line['sandbox'] === sandboxId,
+    );
+    if (gone?.['cause'] === 'single_use') return undefined;
+    return [gone?.['cause'] ?? 'unknown', gone?.['why']].filter(Boolean).join(': ');
   }
 
   async #attack(program: HostileProgram, mark: string): Promise<Outcome> {

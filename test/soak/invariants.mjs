@@ -22,8 +22,8 @@ const MOST_DESCRIPTORS_GROWTH = 40;
 const MOST_RSS_GROWTH_MIB = 48;
 /** Descriptors at rest, after it against before it: idle connections to Docker come and go. */
 const MOST_DESCRIPTORS_KEPT = 6;
-/** Its runner's stream and its cgroup's peak of memory: pools that were made meanwhile have warm sandboxes too. */
-const DESCRIPTORS_A_SANDBOX = 2;
+/** Its runner's stream and socket, and its cgroup's peak of memory: pools that were made meanwhile have warm sandboxes too. */
+const DESCRIPTORS_A_SANDBOX = 3;
 
 /** Outcomes, each with what was seen. */
 export class Checks {

@@ -34,6 +34,8 @@ const SETTINGS = {
   BERTH_SANDBOX_UID_COUNT: String(UIDS.uidCount),
   // Short, so that used sandboxes are held, taken away and let go many times within a soak, and pools come to rest after it.
   BERTH_POOL_KEEP_FOR_TENANT_MS: '4000',
+  // Short, so that what is kept of ended executions has reached its level before the second half of a one-minute soak.
+  BERTH_SANDBOX_RETAIN_MS: '10000',
   BERTH_SHUTDOWN_GRACE_MS: '1000',
 };
 

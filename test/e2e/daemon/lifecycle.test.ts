@@ -3,6 +3,7 @@ import {
   type BerthRpcError,
   connect,
   EndReason,
+  Isolation,
   PoolMissReason,
   ServedBy,
   status,
@@ -142,18 +143,23 @@ describe('Docker', () => {
     }
     const forbidden = { ...python('print(1)'), degrade: { forbidLocal: true, forbidOneShot: false } };
     const error = (await client.run(forbidden).catch((e: unknown) => e)) as BerthRpcError;
-    expect(error.code).toBe(status.UNAVAILABLE);
+    expect(error).toMatchObject({ reason: 'DOCKER_UNAVAILABLE', code: status.UNAVAILABLE });
     expect((await health(daemon)).code).toBe(503);
     const settled = await daemon.logged(
       (line) => line.event === 'local_engine_ready' || line.event === 'local_engine_refused',
     );
     if (settled.event === 'local_engine_ready') {
-      const { started } = await client.run(python('print(1)'));
-      expect(started).toMatchObject({
+      const served = await client.run(python('import os\nprint("local", os.getuid() > 0)'));
+      expect(served.stdout.toString()).toBe('local True\n');
+      expect(served.started).toMatchObject({
         servedBy: ServedBy.LOCAL,
+        servedReason: expect.stringContaining('Docker'),
         engine: 'local',
         missReason: PoolMissReason.ENGINE_UNAVAILABLE,
       });
+      const gvisor = { ...python('print(1)'), isolation: Isolation.GVISOR };
+      const refused = (await client.run(gvisor).catch((e: unknown) => e)) as BerthRpcError;
+      expect(refused).toMatchObject({ reason: 'DOCKER_UNAVAILABLE', code: status.UNAVAILABLE });
     } else {
       const refused = (await client.run(python('print(1)')).catch((e: unknown) => e)) as BerthRpcError;
       expect(refused).toMatchObject({ reason: 'DOCKER_UNAVAILABLE', code: status.UNAVAILABLE });
@@ -167,7 +173,10 @@ describe('Docker', () => {
         daemon.log.indexOf(line) > 0 &&
         daemon.log.filter((l) => l.event === 'sandbox_created').length > created,
     );
-    expect((await client.run(python('print("back")'))).stdout.toString()).toBe('back\n');
+    const back = await client.run(python('print("back")'));
+    expect(back.stdout.toString()).toBe('back\n');
+    expect(back.started).toMatchObject({ servedBy: ServedBy.POOL, engine: 'docker' });
+    expect((await health(daemon)).code).toBe(200);
     expect(await daemon.stop()).toBe(0);
     expect(await ownedBy(daemon.owner)).toEqual([]);
   });

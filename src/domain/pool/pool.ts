@@ -18,7 +18,7 @@ import type { PoolLease } from './pool-lease.js';
 import { PoolReport } from './pool-report.js';
 import type { SandboxReset } from './recent-resets.js';
 import { Reconciler } from './reconciler.js';
-import { isDraining } from './refusals.js';
+import { isDraining, shuttingDown } from './refusals.js';
 import { Removals } from './removals.js';
 import { overdue } from './retention.js';
 import { settingsProblem, type PoolSettings } from './settings.js';
@@ -268,9 +268,10 @@ export class SandboxPool {
 
   /**
    * Resolves when `target` warm sandboxes (at most `max`) exist; brings a drained pool back.
-   * @throws BerthError the creation's error when one fails, HOST_BUDGET, POOL_DRAINING, CANCELLED
+   * @throws BerthError the creation's error when one fails, HOST_BUDGET, POOL_DRAINING, SHUTTING_DOWN, CANCELLED
    */
   async warm(target: number, signal?: AbortSignal): Promise<void> {
+    if (this.#lifecycle.phase === 'closed') throw shuttingDown();
     if (this.#lifecycle.phase === 'draining') throw isDraining(this.id, false).error;
     this.#lifecycle.apply({ type: 'warm' });
     this.options.budget.check(this.cost);

@@ -57,6 +57,14 @@ describe('draining', () => {
   });
 });
 
+describe('a closed pool', () => {
+  it('warms up no more', async () => {
+    const pool = makePool(new FakeFactory({ auto: true }));
+    await pool.close();
+    await expect(pool.warm(1)).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' });
+  });
+});
+
 describe('recycling', () => {
   it('replaces an idle sandbox at once', async () => {
     const factory = new FakeFactory({ auto: true });

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../lib/unless-aborted.js';
 import { BerthError } from './errors.js';
 
 const MOST_KEPT = 500;
@@ -51,14 +52,4 @@ export class RequestReplay<T> {
     if (this.#first.size > MOST_KEPT && oldest !== undefined) this.#first.delete(oldest);
     return unlessAborted(answer, signal);
   }
-}
-
-/** The promise, unless the caller goes away first. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-    if (signal.aborted) abort();
-  });
 }

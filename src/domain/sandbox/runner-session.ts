@@ -1,4 +1,5 @@
 import { deferred, type Deferred } from '../../lib/deferred.js';
+import { unlessAborted } from '../../lib/unless-aborted.js';
 import { BerthError, messageOf } from '../errors.js';
 import type { ChannelLoss, PeakMemoryMeter, RunnerChannel } from './engine.js';
 import type { EndedBody, ExecutionLimits, InputFile, StartedBody } from './execution.js';
@@ -91,7 +92,7 @@ export class RunnerSession {
 
   /** Resolves when the launchers of these languages are warm. @throws BerthError SANDBOX_CREATE_FAILED */
   async ready(languages: readonly string[], signal: AbortSignal): Promise<ReadyReport> {
-    const body = await raceAbort(this.#ready.promise, signal);
+    const body = await unlessAborted(this.#ready.promise, signal, cancelled);
     if (body.protocol !== RUNNER_PROTOCOL) {
       throw new BerthError(
         'SANDBOX_CREATE_FAILED',
@@ -114,7 +115,7 @@ export class RunnerSession {
   async prepare(uid: number, language: string, signal: AbortSignal): Promise<void> {
     const prepared = this.#expectPrepared();
     this.#send(encodePrepare({ uid, language }));
-    await raceAbort(prepared, signal);
+    await unlessAborted(prepared, signal, cancelled);
   }
 
   start(job: Job, sink: JobSink, peak: PeakMemoryMeter | undefined): RunningJob {
@@ -141,10 +142,10 @@ export class RunnerSession {
       this.#pong.promise.catch(() => undefined);
       this.#send(encodePing());
     }
-    return raceAbort(
+    return unlessAborted(
       this.#pong.promise,
       AbortSignal.timeout(timeoutMs),
-      `the runner did not answer a ping within ${timeoutMs} ms`,
+      late(`the runner did not answer a ping within ${timeoutMs} ms`),
     );
   }
 
@@ -161,9 +162,13 @@ export class RunnerSession {
     prepared?.catch(() => undefined);
     this.#send(encodeReset(uids));
     const overdue = AbortSignal.timeout(timeoutMs);
-    const result = await raceAbort(done.promise, overdue, `the reset took longer than ${timeoutMs} ms`);
+    const result = await unlessAborted(
+      done.promise,
+      overdue,
+      late(`the reset took longer than ${timeoutMs} ms`),
+    );
     if (result.ok && prepared !== undefined)
-      await raceAbort(prepared, overdue, `no new spare within ${timeoutMs} ms`);
+      await unlessAborted(prepared, overdue, late(`no new spare within ${timeoutMs} ms`));
     return result;
   }
 
@@ -304,21 +309,12 @@ function toStart(job: Job): StartRequest {
   return { ...common, mode: 'launcher', language: job.language, entry: job.entry, code: job.code };
 }
 
-/** The promise, or the abort's reason as soon as the signal is aborted. */
-function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, message?: string): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => {
-      const { reason } = signal as { reason: unknown };
-      reject(
-        message !== undefined
-          ? new BerthError('SANDBOX_LOST', message, { cause: reason })
-          : reason instanceof Error
-            ? reason
-            : new BerthError('CANCELLED', 'cancelled'),
-      );
-    };
-    if (signal.aborted) return abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
+/** Of a creation that was given up. */
+function cancelled(reason: unknown): Error {
+  return reason instanceof Error ? reason : new BerthError('CANCELLED', 'cancelled');
+}
+
+/** Of a runner that is too slow. */
+function late(message: string): (reason: unknown) => Error {
+  return (reason) => new BerthError('SANDBOX_LOST', message, { cause: reason });
 }

@@ -21,6 +21,18 @@ export function text(fallback: string, meaning: string) {
   return z.string().trim().default(fallback).describe(meaning);
 }
 
+/** A name that is safe as a part of paths, labels and cgroups. */
+export function name(fallback: string, meaning: string) {
+  return z
+    .string()
+    .trim()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, {
+      error: 'must be 1 to 100 letters, digits, "_", "." and "-", and begin with a letter or digit',
+    })
+    .default(fallback)
+    .describe(meaning);
+}
+
 export function choice<const T extends readonly [string, ...string[]]>(
   values: T,
   fallback: T[number],

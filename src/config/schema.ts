@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { address, choice, cidr, int, text } from './fields.js';
+import { address, choice, cidr, int, name, text } from './fields.js';
 
 const MIB = 1024 * 1024;
 const MINUTE = 60_000;
@@ -10,7 +10,7 @@ const PORTS = { min: 1, max: 65_535 };
  * environment wins over the file. Units are in the names.
  */
 export const configSchema = z.strictObject({
-  owner: text(
+  owner: name(
     'berth',
     'Label value on everything this daemon makes in Docker; two daemons on one host need two, and ranges of sandbox.uidFirst that do not overlap.',
   ),

@@ -56,6 +56,12 @@ describe('loadConfig', () => {
     expect(problems.join('\n')).toContain('BERTH_HTTP_ADDRESS: must be host:port');
   });
 
+  it('refuses an owner that would lead out of its own directory', () => {
+    for (const owner of ['..', '', 'a/b', '-x', 'x'.repeat(101)])
+      expect(problemsOf({ BERTH_OWNER: owner })[0]).toMatch(/^BERTH_OWNER: must be 1 to 100 letters/);
+    expect(problemsOf({ BERTH_OWNER: 'berth-2.test_A' })).toEqual([]);
+  });
+
   it('refuses keys that contradict each other', () => {
     expect(problemsOf({ BERTH_ENV_PORT_FIRST: '19000', BERTH_ENV_PORT_LAST: '18000' })).toEqual([
       'env.portFirst: must not be above env.portLast',

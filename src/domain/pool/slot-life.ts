@@ -74,7 +74,8 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
     if (sandbox.lost) this.#lost(sandbox, 'it died at once');
     else sandbox.onLost = (loss) => this.#lost(sandbox, loss.message);
     const unwanted = this.#unwanted(id);
-    if (unwanted !== undefined) this.destroy(slot, unwanted);
+    // One that died at once is being removed already.
+    if (unwanted !== undefined && !sandbox.lost) this.destroy(slot, unwanted);
     listener.created();
   }
 

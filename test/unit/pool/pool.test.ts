@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { BerthError } from '../../../src/domain/errors.js';
+import { HostBudget } from '../../../src/domain/pool/host-budget.js';
 import type { Lease } from '../../../src/domain/pool/lease.js';
 import { FakeFactory, SPEC, type FakeSandbox } from '../../support/fake-sandboxes.js';
-import { makePool, settle, SETTINGS } from './make-pool.js';
+import { makePool, PLENTY, settle, SETTINGS } from './make-pool.js';
 
 const fake = (lease: Lease): FakeSandbox => lease.sandbox as FakeSandbox;
 
@@ -236,5 +237,20 @@ describe('SandboxPool', () => {
     const pool = makePool(factory);
     await pool.warm(6);
     expect(pool.count('warm')).toBe(6);
+  });
+
+  it('removes a sandbox once that died at once and is not wanted any more', async () => {
+    const factory = new FakeFactory({ auto: false });
+    const budget = new HostBudget(PLENTY);
+    const settings = { ...SETTINGS, initial: 3, max: 3 };
+    const pool = makePool(factory, { settings, budget, parallelCreates: 3 });
+    pool.resize({ ...settings, min: 0, initial: 0, max: 1 });
+    factory.pending[0]!.finish();
+    factory.made[0]!.lost = true;
+    await settle();
+    expect(factory.made[0]!.destroyCalls).toBe(1);
+    factory.made[0]!.gone.resolve();
+    await settle();
+    expect(budget.promised.memoryBytes).toBe(2 * SPEC.limits.memoryBytes);
   });
 });

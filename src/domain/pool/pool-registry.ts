@@ -18,6 +18,8 @@ export class PoolRegistry {
   #bySpec = new WeakMap<SandboxSpec, SandboxPool>();
   /** Pools that are never forgotten. */
   readonly #standing = new Set<SandboxPool>();
+  /** Those that are out of here and not empty yet. */
+  readonly #leaving = new Set<Promise<void>>();
   #closed = false;
 
   constructor(
@@ -91,7 +93,10 @@ export class PoolRegistry {
       this.#bySpec = new WeakMap();
     }
     this.#standing.delete(pool);
-    await pool.close();
+    const leaving = pool.close();
+    this.#leaving.add(leaving);
+    await leaving;
+    this.#leaving.delete(leaving);
   }
 
   /** To be called about once a second. */
@@ -104,9 +109,10 @@ export class PoolRegistry {
     }
   }
 
+  /** Resolves when the sandboxes of every pool are gone, of those that were removed as well. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.all().map((pool) => pool.close()));
+    await Promise.all([...this.all().map((pool) => pool.close()), ...this.#leaving]);
   }
 
   /** Somebody waits for the budget: what is kept for tenants goes first, then what is warm beyond the minimum. */

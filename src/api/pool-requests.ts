@@ -85,6 +85,18 @@ export function checkWarmCount({ count }: WarmPoolRequest): void {
   if (count < 0 || count > 1_000) throw invalid({ field: 'count', rule: 'must be 0 to 1000' });
 }
 
+/** An existing pool has its settings, which are not changed in passing. @throws BerthError INVALID_ARGUMENT naming each field */
+export function checkNoSettings({ preset, settings }: WarmPoolRequest): void {
+  const given: [field: string, isGiven: boolean][] = [
+    ['preset', preset !== ''],
+    ['settings', settings !== undefined],
+  ];
+  const violations = given
+    .filter(([, isGiven]) => isGiven)
+    .map(([field]) => ({ field, rule: 'must be empty with pool_id; ResizePool changes an existing pool' }));
+  if (violations.length > 0) throw invalid(...violations);
+}
+
 /** The spec that a pool is asked for. @throws BerthError INVALID_ARGUMENT naming each field, NOT_BUILT */
 export function toSpecRequest(spec: SpecMessage, defaults: ExecuteDefaults): SpecRequest {
   const mode = spec.network?.mode ?? NetworkMode.UNSPECIFIED;

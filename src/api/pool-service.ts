@@ -22,6 +22,7 @@ import { toPoolEvent } from './pool-events.js';
 import { toBudget, toPool } from './pool-messages.js';
 import {
   changedSettings,
+  checkNoSettings,
   checkRequestId,
   checkWarmCount,
   checkWatch,
@@ -146,7 +147,10 @@ async function poolToWarm(
       'POOL_DISABLED',
       'pools are switched off on this daemon; set pool.pooling to on (BERTH_POOL_POOLING)',
     );
-  if (target.$case === 'poolId') return pools.get(required(target.value, 'pool_id'));
+  if (target.$case === 'poolId') {
+    checkNoSettings(request);
+    return pools.get(required(target.value, 'pool_id'));
+  }
   const settings = changedSettings(pools.settings, request);
   return pools.poolFor(await pools.specOf(toSpecRequest(target.value, defaults)), settings);
 }

@@ -386,6 +386,7 @@ function createExecutions(config: Config, store: Store, pools: PoolManager, logg
     logger,
     retainBytes: sandbox.retainBytes,
     spill,
+    maxWaitingBytes: execution.maxWaitingBytes,
     maxRequestIds: execution.maxRequestIds,
   });
   return { executor, directory, recorder, registry, spill };

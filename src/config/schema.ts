@@ -265,6 +265,11 @@ export const configSchema = z.strictObject({
         { min: 0, max: 1024 * 1024 * MIB },
         'Older events of all executions kept in files together; 0: none.',
       ),
+      maxWaitingBytes: int(
+        256 * MIB,
+        { min: 32 * MIB, max: 1024 * 1024 * MIB },
+        'Input (code, files, standard input) of all executions that wait for a sandbox; beyond it new ones are refused.',
+      ),
       maxRequestIds: int(
         100_000,
         { min: 100, max: 10_000_000 },

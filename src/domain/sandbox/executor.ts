@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../lib/unless-aborted.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { BerthError, isBerthError, messageOf } from '../errors.js';
 import { newId } from '../ids.js';
@@ -28,6 +29,8 @@ export interface ExecutorOptions {
   /** Bytes of events kept in memory for each execution. */
   retainBytes: number;
   spill: SpillSpace;
+  /** Input of all executions that wait for a sandbox; beyond it new ones are refused. Bytes. */
+  maxWaitingBytes: number;
   /** Request ids whose execution is known without asking the store. */
   maxRequestIds: number;
 }
@@ -61,6 +64,8 @@ export class Executor {
   readonly #unsure = new Map<string, string>();
   readonly #running = new Map<LiveExecution, Promise<void>>();
   readonly #inUse = new Set<AnySandbox>();
+  /** Input of those that wait for a sandbox. They need no open call, so that nothing else bounds them. */
+  #waitingBytes = 0;
   #closed = false;
 
   constructor(private readonly options: ExecutorOptions) {
@@ -74,7 +79,7 @@ export class Executor {
 
   /**
    * Starts an execution, or finds the one that this request id started before.
-   * @throws BerthError REQUEST_ID_REUSED, SHUTTING_DOWN; STORE_UNAVAILABLE where the store must be asked. What happens later
+   * @throws BerthError REQUEST_ID_REUSED, SHUTTING_DOWN, OVERLOADED; STORE_UNAVAILABLE where the store must be asked. What happens later
    * is told by the execution's events.
    */
   async execute(request: ExecutionRequest): Promise<Submitted> {
@@ -122,7 +127,12 @@ export class Executor {
     const execution = this.options.registry.get(tenant, executionId);
     if (execution !== undefined) {
       execution.cancel('requested', graceMs);
-      return untilAborted(execution.over, signal);
+      if (signal === undefined) return execution.over;
+      return unlessAborted(
+        execution.over,
+        signal,
+        () => new BerthError('CANCELLED', 'the caller stopped waiting; the cancel goes on'),
+      );
     }
     const { record } = await this.options.directory.get(tenant, executionId);
     if (record.state === 'queued' || record.state === 'running')
@@ -166,18 +176,23 @@ export class Executor {
 
   /** More ids were used in this life than are remembered: the store has the others. */
   async #lookUpFirst(request: ExecutionRequest): Promise<Submitted> {
-    const { tenant, requestId, digest } = request;
+    const { tenant, requestId } = request;
     const { store, of } = this.options;
     const earlier = await store.findByRequest(of, tenant, requestId);
     if (earlier === undefined) return this.#begin(newId('exec'), request);
-    if (earlier.digest !== digest) throw reused(requestId);
-    this.#remember(request, earlier.id);
-    return recorded(earlier, true);
+    return this.#repeatRecorded(request, earlier);
+  }
+
+  /** The record may be older than what is known of it here: it may be running. */
+  #repeatRecorded(request: ExecutionRequest, { id, digest }: ExecutionRecord): Promise<Submitted> {
+    const use: RequestUse = { method: 'execute', digest, executionId: id };
+    this.#requests.set(request.tenant, request.requestId, use);
+    return this.#repeat(request, use);
   }
 
   async #commitFirst(request: ExecutionRequest, key: string): Promise<Submitted> {
     const { store, of, recorder } = this.options;
-    this.#refuseWhenClosed();
+    this.#refuseWhenClosedOrFull();
     await recorder.ensureLostEnded();
     const execution = new LiveExecution(this.#unsure.get(key) ?? newId('exec'), request, this.#history());
     let record: ExecutionRecord;
@@ -189,16 +204,13 @@ export class Executor {
       throw error;
     }
     this.#unsure.delete(key);
-    if (record.digest !== request.digest) throw reused(request.requestId);
-    if (record.id !== execution.id) {
-      this.#remember(request, record.id);
-      return recorded(record, true);
-    }
+    if (record.id !== execution.id || record.digest !== request.digest)
+      return this.#repeatRecorded(request, record);
     return this.#run(execution);
   }
 
   #begin(id: string, request: ExecutionRequest): Submitted {
-    this.#refuseWhenClosed();
+    this.#refuseWhenClosedOrFull();
     return this.#run(new LiveExecution(id, request, this.#history()));
   }
 
@@ -206,11 +218,18 @@ export class Executor {
     return { retainBytes: this.options.retainBytes, spill: this.options.spill };
   }
 
-  #refuseWhenClosed(): void {
+  #refuseWhenClosedOrFull(): void {
     if (this.#closed)
       throw new BerthError('SHUTTING_DOWN', 'berthd is stopping; send the request again when it is back', {
         retryAfterMs: 5_000,
       });
+    const { maxWaitingBytes } = this.options;
+    if (this.#waitingBytes >= maxWaitingBytes)
+      throw new BerthError(
+        'OVERLOADED',
+        `executions that wait for a sandbox hold ${this.#waitingBytes} bytes of input, the most is ${maxWaitingBytes} (execution.maxWaitingBytes); try again when some have begun`,
+        { retryAfterMs: 1_000 },
+      );
   }
 
   #remember({ tenant, requestId, digest }: ExecutionRequest, executionId: string): void {
@@ -241,16 +260,10 @@ export class Executor {
 
   /** Never throws: what goes wrong ends the execution. Resolves when its sandbox is given back. */
   async #runToEnd(execution: LiveExecution): Promise<void> {
-    const { pools, recorder, logger } = this.options;
-    const { request, log } = execution;
+    const { recorder, logger } = this.options;
     let lease: Lease | undefined;
     try {
-      lease = await pools.acquire(request, {
-        signal: execution.signal,
-        ...(request.progress && {
-          onProgress: (progress) => log.append({ type: 'progress', ...progress }),
-        }),
-      });
+      lease = await this.#acquire(execution);
       lease.onRevoked = () => execution.cancel('sandbox_deleted');
       const { receipt } = lease.sandbox;
       const end = await this.#runIn(lease, execution);
@@ -272,9 +285,25 @@ export class Executor {
     }
   }
 
+  async #acquire({ request, signal, log }: LiveExecution): Promise<Lease> {
+    const bytes = inputBytes(request);
+    this.#waitingBytes += bytes;
+    try {
+      return await this.options.pools.acquire(request, {
+        signal,
+        ...(request.progress && {
+          onProgress: (progress) => log.append({ type: 'progress', ...progress }),
+        }),
+      });
+    } finally {
+      this.#waitingBytes -= bytes;
+    }
+  }
+
   async #runIn(lease: Lease, execution: LiveExecution): Promise<JobEnd> {
     const { request } = execution;
-    const { limits } = request;
+    // Not the request itself: what lives as long as the execution must not hold on to its input.
+    const { limits, language } = request;
     const { sandbox } = lease;
     let hasStarted = false;
     const started = (startPath: StartedBody['startPath'], startPathReason: string): void => {
@@ -293,7 +322,7 @@ export class Executor {
         startPath,
         startPathReason,
         image: `${sandbox.spec.image}@${sandbox.spec.imageDigest}`,
-        language: request.language,
+        language,
         languageVersion: sandbox.languageVersion,
         limitsEnforced: sandbox.limitsEnforced,
       });
@@ -302,7 +331,7 @@ export class Executor {
     const job = sandbox.start(
       {
         isCommand: request.isCommand,
-        language: request.language,
+        language,
         code: request.code,
         argv: request.argv,
         entry: request.entry,
@@ -356,6 +385,12 @@ export class Executor {
   }
 }
 
+/** What a request holds in memory, about. */
+function inputBytes({ code, files, stdin }: ExecutionRequest): number {
+  const own = 4_096 + stdin.byteLength + (code?.byteLength ?? 0);
+  return files.reduce((sum, file) => sum + file.content.byteLength, own);
+}
+
 function live(execution: LiveExecution, replayed: boolean): Submitted {
   return {
     executionId: execution.id,
@@ -381,18 +416,6 @@ function reused(requestId: string): BerthError {
     'REQUEST_ID_REUSED',
     `request_id ${requestId} was used before for a different request; choose a new one`,
   );
-}
-
-/** The work, or CANCELLED as soon as its caller has gone; the work goes on. */
-async function untilAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return work;
-  await new Promise<void>((resolve, reject) => {
-    const gone = (): void =>
-      reject(new BerthError('CANCELLED', 'the caller stopped waiting; the cancel goes on'));
-    if (signal.aborted) return gone();
-    signal.addEventListener('abort', gone, { once: true });
-    void work.then(resolve).finally(() => signal.removeEventListener('abort', gone));
-  });
 }
 
 /** Whether the work ends within the time. Milliseconds. */

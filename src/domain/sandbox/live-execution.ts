@@ -40,6 +40,8 @@ export class LiveExecution {
   #cancelCause: InnerCancelCause | undefined;
   #wasAsked = false;
   #killTimer: NodeJS.Timeout | undefined;
+  /** By `performance.now()`. */
+  #killAt = Infinity;
   #state: ExecutionState = 'queued';
   #started: StartedBody | null = null;
   #startedAt: number | null = null;
@@ -111,14 +113,17 @@ export class LiveExecution {
     if (graceMs === 0) return this.#kill(job);
     this.#wasAsked = true;
     job.signal(SIGTERM);
-    this.#killTimer ??= setTimeout(() => this.#kill(job), graceMs);
+    const killAt = performance.now() + graceMs;
+    if (killAt >= this.#killAt) return;
+    clearTimeout(this.#killTimer);
+    this.#killAt = killAt;
+    this.#killTimer = setTimeout(() => this.#kill(job), graceMs);
   }
 
   /** Hands over the job that was sent off; cancels it at once when the execution was cancelled meanwhile. */
   running(job: RunningJob): void {
     this.#job = job;
-    // A repeated request id is answered from the events; what went in is not needed any more.
-    this.#request = { ...this.#request, code: undefined, files: [], stdin: new Uint8Array(0) };
+    this.#forgetInput();
     if (this.#abort.signal.aborted) this.#kill(job);
     if (this.#creditOwed > 0) this.#grant(0);
   }
@@ -180,8 +185,21 @@ export class LiveExecution {
 
   #finish(): void {
     clearTimeout(this.#killTimer);
+    this.#forgetInput();
     this.#endedAt = Date.now();
     this.#over.resolve();
+  }
+
+  /** A repeated request id is answered from the events: what went in, up to many MiB, is not needed any more. */
+  #forgetInput(): void {
+    this.#request = {
+      ...this.#request,
+      code: undefined,
+      files: [],
+      stdin: new Uint8Array(0),
+      argv: [],
+      env: {},
+    };
   }
 
   #grant(bytes: number): void {

@@ -112,7 +112,7 @@ class World {
   constructor(
     readonly store = new FakeExecutionStore(),
     life = 'life-1',
-    { retainMs = 60_000, maxRequestIds = 1_000 } = {},
+    { retainMs = 60_000, maxRequestIds = 1_000, maxWaitingBytes = 1e9 } = {},
   ) {
     const of = { owner: 'berth', life };
     const logger = new SilentLogger();
@@ -142,6 +142,7 @@ class World {
         logger,
       }),
       maxRequestIds,
+      maxWaitingBytes,
     });
     onTestFinished(() => registry.close());
   }
@@ -320,12 +321,50 @@ describe('a cancel', () => {
     });
   });
 
+  it('is refused while those that wait hold too much input', async () => {
+    const world = new World(undefined, 'life-1', { maxWaitingBytes: 10_000 });
+    world.isFull = true;
+    const large = { ...REQUEST, cancelOnDisconnect: false, stdin: new Uint8Array(10_000) };
+    const { executionId } = await world.executor.execute(large);
+    for (const request of [REQUEST, { ...REQUEST, requestId: 'd1', durable: true }])
+      await expect(world.executor.execute(request)).rejects.toMatchObject({ reason: 'OVERLOADED' });
+    expect([...world.store.rows.values()].filter(({ durable }) => durable)).toEqual([]);
+    await world.executor.cancel('default', executionId, 0, NO_ID);
+    world.isFull = false;
+    (await world.started(await world.executor.execute(REQUEST))).exit('exited', 0);
+  });
+
+  it('lets go of what went in when it never starts', async () => {
+    const world = new World();
+    world.isFull = true;
+    const request = { ...REQUEST, stdin: new Uint8Array(100), env: { A: 'b' }, argv: ['main.py'] };
+    const { execution, executionId } = await world.executor.execute(request);
+    expect(execution?.request.stdin).toHaveLength(100);
+    await world.executor.cancel('default', executionId, 0, NO_ID);
+    expect(execution?.request).toMatchObject({ code: undefined, files: [], argv: [], env: {} });
+    expect(execution?.request.stdin).toHaveLength(0);
+  });
+
   it('with grace kills when that is over', async () => {
     const world = new World();
     const submitted = await world.executor.execute(REQUEST);
     const job = await world.started(submitted);
     await world.executor.cancel('default', submitted.executionId, 1, NO_ID);
     expect(job.signals).toEqual([15]);
+    expect(ended(await all(submitted))).toMatchObject({ reason: 'cancelled' });
+  });
+
+  it('asked for again with less grace kills when that is over', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const world = new World();
+    const submitted = await world.executor.execute(REQUEST);
+    await vi.advanceTimersByTimeAsync(1);
+    const first = world.executor.cancel('default', submitted.executionId, 60_000, NO_ID);
+    const second = world.executor.cancel('default', submitted.executionId, 1_000, NO_ID);
+    const third = world.executor.cancel('default', submitted.executionId, 30_000, NO_ID);
+    await vi.advanceTimersByTimeAsync(1_000);
+    await Promise.all([first, second, third]);
     expect(ended(await all(submitted))).toMatchObject({ reason: 'cancelled' });
   });
 
@@ -419,6 +458,24 @@ describe('a repeated request id', () => {
       reason: 'STORE_UNAVAILABLE',
     });
     expect(world.jobs).toHaveLength(3);
+  });
+
+  it('goes on with what runs when memory has forgotten it', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const world = new World(undefined, 'life-1', { maxRequestIds: 2 });
+    const first = await world.executor.execute({ ...REQUEST, requestId: 'r1' });
+    const durable = await world.executor.execute({ ...REQUEST, requestId: 'r2', durable: true });
+    await vi.advanceTimersByTimeAsync(300);
+    const jobs = [...world.jobs];
+    for (const requestId of ['r3', 'r4']) await world.executor.execute({ ...REQUEST, requestId });
+    const again = await world.executor.execute({ ...REQUEST, requestId: 'r1' });
+    expect(again).toMatchObject({ replayed: true, execution: first.execution });
+    const durableAgain = await world.executor.execute({ ...REQUEST, requestId: 'r2', durable: true });
+    expect(durableAgain).toMatchObject({ replayed: true, execution: durable.execution });
+    for (const job of jobs) job.exit('exited', 0);
+    expect(ended(await all(again))).toMatchObject({ reason: 'exited' });
+    expect(ended(await all(durableAgain))).toMatchObject({ reason: 'exited' });
   });
 
   it('gets the first failure again', async () => {

@@ -253,7 +253,7 @@ export const configSchema = z.strictObject({
       retainTotalBytes: int(
         64 * MIB,
         { min: MIB, max: 64 * 1024 * MIB },
-        'Memory for the events of ended executions together; those that ended first go first.',
+        'Memory for the events of ended executions together; those that nobody reads and that ended first go first.',
       ),
       spillBytes: int(
         256 * MIB,

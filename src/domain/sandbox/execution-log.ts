@@ -75,6 +75,10 @@ export class ExecutionLog {
     return this.#bytes;
   }
 
+  get isBeingRead(): boolean {
+    return this.#readers.size > 0;
+  }
+
   /** Whether a reader took something since this was asked last. */
   takeWasRead(): boolean {
     const was = this.#wasRead;

@@ -3,7 +3,7 @@ import type { LiveExecution } from './live-execution.js';
 export interface RegistryOptions {
   /** How long the events of an ended execution are kept. Milliseconds. */
   retainMs: number;
-  /** Memory that the events of ended executions may take together; the longest ended go first. Bytes. */
+  /** Memory that the events of ended executions may take together; those that nobody reads, longest ended, go first. Bytes. */
   retainTotalBytes: number;
 }
 
@@ -58,11 +58,17 @@ export class ExecutionRegistry {
     const bytes = OWN_BYTES + execution.log.bytes;
     this.#ended.set(execution, { until: Date.now() + this.options.retainMs, bytes });
     this.#endedBytes += bytes;
-    for (const oldest of this.#ended.keys()) {
-      if (this.#endedBytes <= this.options.retainTotalBytes) break;
-      this.#forget(oldest);
-    }
+    // Many that nobody reads must not cut off the few that somebody does.
+    this.#makeRoom((ended) => !ended.log.isBeingRead);
+    this.#makeRoom(() => true);
     this.#arm();
+  }
+
+  #makeRoom(mayGo: (ended: LiveExecution) => boolean): void {
+    for (const oldest of this.#ended.keys()) {
+      if (this.#endedBytes <= this.options.retainTotalBytes) return;
+      if (mayGo(oldest)) this.#forget(oldest);
+    }
   }
 
   #arm(): void {

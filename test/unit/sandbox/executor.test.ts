@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { deferred, type Deferred } from '../../../src/lib/deferred.js';
 import { BerthError } from '../../../src/domain/errors.js';
 import type { AcquireOptions, Lease } from '../../../src/domain/pool/lease.js';
-import type { ExecutionEvent, ExecutionRequest } from '../../../src/domain/sandbox/execution.js';
+import type { ExecutionEvent } from '../../../src/domain/sandbox/execution.js';
 import { ExecutionDirectory } from '../../../src/domain/sandbox/execution-directory.js';
 import { ExecutionRecorder } from '../../../src/domain/sandbox/execution-recorder.js';
 import { ExecutionRegistry } from '../../../src/domain/sandbox/execution-registry.js';
@@ -15,43 +15,7 @@ import type { AnySandbox } from '../../../src/domain/sandbox/sandbox.js';
 import { FakeExecutionStore } from '../../support/fake-execution-store.js';
 import { FakeSandbox, SPEC } from '../../support/fake-sandboxes.js';
 import { SilentLogger } from '../../support/silent-logger.js';
-
-const REQUEST: ExecutionRequest = {
-  tenant: 'default',
-  requestId: '',
-  digest: 'd1',
-  language: 'python',
-  version: '',
-  image: '',
-  isCommand: false,
-  code: new Uint8Array(1),
-  argv: [],
-  entry: 'main.py',
-  cwd: '/workspace',
-  env: {},
-  files: [],
-  stdin: new Uint8Array(0),
-  limits: {
-    wallMs: 10_000,
-    cpuMs: 0,
-    memoryBytes: 0,
-    cpuMillis: 0,
-    processes: 0,
-    outputBytes: 1_000,
-    fileBytes: 0,
-    scratchBytes: 0,
-  },
-  isolation: 'reuse',
-  acquireTimeoutMs: 0,
-  poolId: '',
-  poolPreset: '',
-  ownContainer: false,
-  degrade: { forbidOneShot: false, forbidLocal: false },
-  cancelOnDisconnect: true,
-  durable: false,
-  progress: false,
-  labels: {},
-};
+import { REQUEST } from './request.js';
 
 /** A job that the test drives. */
 class FakeJob implements RunningJob {

@@ -35,7 +35,8 @@ export class Neighbour {
     const up = deferred<void>();
     let over = false;
     const neighbours = (async () => {
-      while (!over) {
+      // One fault tells enough; and a client that is closed would fail again at once, for ever.
+      while (!over && faults.length === 0) {
         const [fault] = await this.#run(() => up.resolve());
         if (fault !== undefined) faults.push(`neighbour: ${fault}`);
         up.resolve();

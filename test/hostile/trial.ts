@@ -11,6 +11,7 @@ import {
 import { collect, executionEvents, type RunResult } from '../../clients/typescript/src/run.js';
 import { describeEnd } from './ending.js';
 import type { Engine } from './engines.js';
+import type { LogLine } from '../support/daemon.js';
 import { backAt, steadyHostState, type HostState } from './host-state.js';
 import { Neighbour } from './neighbour.js';
 import type { Expectation, HostileProgram } from './program.js';
@@ -137,20 +138,23 @@ export class Trials {
   async #hold(request: ExecuteRequest): Promise<Outcome> {
     const from = this.engine.daemon.log.length;
     const call = this.#mallory.generated.sandbox.execute(request);
-    const acquired = await this.#loggedSince(from, 'sandbox_acquired', 'mallory');
-    await this.#loggedSince(from, 'sandbox_returned', 'mallory');
+    const acquired = await this.#loggedSince(
+      from,
+      (line) => line.event === 'sandbox_acquired' && line['tenant'] === 'mallory',
+    );
+    const sandboxId = acquired['sandbox'] as string;
+    // One that was made for the execution goes with it and is not given back.
+    await this.#loggedSince(
+      from,
+      (line) => line['sandbox'] === sandboxId && /^sandbox_(returned|destroyed)$/.test(line.event ?? ''),
+    );
     const events = executionEvents(call as AsyncIterable<ExecuteResponse>);
-    return {
-      sandboxId: String(acquired['sandbox']),
-      result: await collect(events, MAX_OUTPUT_BYTES),
-    };
+    return { sandboxId, result: await collect(events, MAX_OUTPUT_BYTES) };
   }
 
-  #loggedSince(from: number, event: string, tenant: string): Promise<Record<string, unknown>> {
+  #loggedSince(from: number, wanted: (line: LogLine) => boolean): Promise<LogLine> {
     const { daemon } = this.engine;
-    return daemon.logged(
-      (line) => line.event === event && line['tenant'] === tenant && daemon.log.indexOf(line) >= from,
-    );
+    return daemon.logged((line) => wanted(line) && daemon.log.indexOf(line) >= from);
   }
 
   /** Runs what comes next for the same tenant and compares with what nobody had used. */

@@ -13,6 +13,7 @@ import type { ExecutionLimits, ExecutionRequest, InputFile } from '../domain/san
 import type { Languages } from '../domain/sandbox/languages.js';
 import { isPreset, PRESET_NAMES } from '../domain/pool/settings.js';
 import type { Isolation } from '../domain/sandbox/spec.js';
+import { requestIdViolation } from './conventions.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
 /** Defaults and maxima of one daemon. */
@@ -33,7 +34,6 @@ export interface ExecuteDefaults {
 const MIB = 1024 * 1024;
 const WORKSPACE = '/workspace';
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const PRINTABLE = /^[\x21-\x7e]{1,128}$/;
 const LARGEST = {
   code: MIB,
   stdin: 16 * MIB,
@@ -152,11 +152,8 @@ export function toExecutionRequest(
 export type Must = (holds: boolean, field: string, rule: string) => void;
 
 export function checkRequestId(requestId: string, must: Must): void {
-  must(
-    requestId === '' || PRINTABLE.test(requestId),
-    'request_id',
-    'must be 1 to 128 printable ASCII characters without spaces',
-  );
+  const violation = requestIdViolation(requestId);
+  if (violation !== undefined) must(false, violation.field, violation.rule);
 }
 
 function checkSource(message: ExecuteMessage, must: Must): Uint8Array | undefined {

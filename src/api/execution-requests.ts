@@ -13,8 +13,6 @@ import { END_REASONS } from './execute-events.js';
 import { checkLabels, checkRequestId, type Must } from './execute-request.js';
 import { STATES } from './execution-messages.js';
 
-const DEFAULT_PAGE_SIZE = 50;
-const MAX_PAGE_SIZE = 500;
 const MAX_GRACE_MS = 60_000;
 
 /** Each of these throws BerthError INVALID_ARGUMENT naming every field that breaks a rule. */
@@ -42,13 +40,6 @@ export function toCancel(message: CancelExecutionRequest): { requestId: string; 
 
 export function checkExecutionId({ executionId }: { executionId: string }): void {
   checked((must) => must(executionId !== '', 'execution_id', 'is required'));
-}
-
-export function toPageSize(pageSize: number): number {
-  checked((must) =>
-    must(pageSize >= 0 && pageSize <= MAX_PAGE_SIZE, 'page_size', `must be from 0 to ${MAX_PAGE_SIZE}`),
-  );
-  return pageSize === 0 ? DEFAULT_PAGE_SIZE : pageSize;
 }
 
 export function toExecutionFilter(request: ListExecutionsRequest, tenant: string): ExecutionFilter {

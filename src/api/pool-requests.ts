@@ -18,10 +18,10 @@ import {
   type PoolSettings,
 } from '../domain/pool/settings.js';
 import type { SpecRequest } from '../domain/pool/spec-resolver.js';
+import { requestIdViolation } from './conventions.js';
 import { checkLimits, toIsolation, type ExecuteDefaults } from './execute-request.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
-const REQUEST_ID = /^[\x21-\x7e]{0,128}$/;
 const MOST_TIMEOUT_MS = 600_000;
 const DEFAULT_DRAIN_MS = 30_000;
 const LEAST_SNAPSHOT_INTERVAL_MS = 100;
@@ -47,11 +47,8 @@ export function required(value: string, field: string): string {
 
 /** @throws BerthError INVALID_ARGUMENT */
 export function checkRequestId(requestId: string): void {
-  if (!REQUEST_ID.test(requestId))
-    throw invalid({
-      field: 'request_id',
-      rule: 'must be 1 to 128 printable ASCII characters without spaces',
-    });
+  const violation = requestIdViolation(requestId);
+  if (violation !== undefined) throw invalid(violation);
 }
 
 /**

@@ -17,6 +17,7 @@ import type { SandboxPool } from '../domain/pool/pool.js';
 import { RequestReplay } from '../domain/request-replay.js';
 import type { Logger } from '../telemetry/logger.js';
 import { serverStream, service, unary, type CallContext, type Service } from './calls.js';
+import { toPageSize } from './conventions.js';
 import type { ExecuteDefaults } from './execute-request.js';
 import { toPoolEvent } from './pool-events.js';
 import { toBudget, toPool } from './pool-messages.js';
@@ -30,8 +31,6 @@ import {
   toDrainTimeout,
   toSpecRequest,
 } from './pool-requests.js';
-
-const PAGE = { default: 50, largest: 500 };
 
 /** What a mutation answers: the pool and, for a drain, how many executions were ended. */
 interface Changed {
@@ -161,8 +160,7 @@ function pageOf(
   pageSize: number,
   pageToken: string,
 ): { page: SandboxPool[]; nextPageToken: string } {
-  if (pageSize < 0 || pageSize > PAGE.largest)
-    throw invalid({ field: 'page_size', rule: `must be 0 (${PAGE.default}) to ${PAGE.largest}` });
+  const most = toPageSize(pageSize);
   const query = 'ListPools';
   const after = decodePageToken(pageToken, query);
   // Oldest first; those made in the same millisecond keep their order by id.
@@ -174,7 +172,7 @@ function pageOf(
           (pool) =>
             pool.createdAt > after.createdAt || (pool.createdAt === after.createdAt && pool.id > after.id),
         );
-  const page = rest.slice(0, pageSize === 0 ? PAGE.default : pageSize);
+  const page = rest.slice(0, most);
   const last = page.at(-1);
   const hasMore = last !== undefined && rest.length > page.length;
   return {

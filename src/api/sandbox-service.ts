@@ -10,16 +10,11 @@ import type { ExecutionDirectory } from '../domain/sandbox/execution-directory.j
 import type { Executor } from '../domain/sandbox/executor.js';
 import type { Logger } from '../telemetry/logger.js';
 import { service, serverStream, unary, type CallContext, type Service } from './calls.js';
+import { toPageSize } from './conventions.js';
 import { toExecuteEvent } from './execute-events.js';
 import { toExecutionRequest, type ExecuteDefaults } from './execute-request.js';
 import { toExecution } from './execution-messages.js';
-import {
-  checkAttach,
-  checkExecutionId,
-  toCancel,
-  toExecutionFilter,
-  toPageSize,
-} from './execution-requests.js';
+import { checkAttach, checkExecutionId, toCancel, toExecutionFilter } from './execution-requests.js';
 
 /** SandboxService over the executor. */
 export function sandboxService(

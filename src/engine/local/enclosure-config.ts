@@ -6,6 +6,8 @@ import type { Bind, FileTree } from './file-tree.js';
 
 const RLIMIT = { data: 2, core: 4, processes: 6, openFiles: 7 } as const;
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+/** As Docker has them: kernel settings, some of which any uid may open for writing. */
+const READ_ONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 const STANDARD_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Descriptors of the enclosure's inner stage: the seccomp profile, then the cgroups to join. */
 const SECCOMP_FD = 3;
@@ -43,6 +45,7 @@ export interface OuterConfig {
 /** Configuration of the inner stage (`inner.go`). */
 interface InnerConfig {
   tmpfs: { path: string; bytes: number; inodes: number }[];
+  readOnly: string[];
   seccompFd: number;
   cgroupFds: number[];
   rlimits: { resource: number; value: number }[];
@@ -68,6 +71,7 @@ export function outerConfig(
   ];
   const inner: InnerConfig = {
     tmpfs,
+    readOnly: READ_ONLY_PATHS,
     seccompFd: SECCOMP_FD,
     cgroupFds: Array.from({ length: cgroup.descriptors }, (_, i) => SECCOMP_FD + 1 + i),
     rlimits: [

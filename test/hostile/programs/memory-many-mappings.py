@@ -2,11 +2,14 @@
 # threats: 8
 # limits: {"wallMs": 20000}
 # ends: exited 0 or out_of_memory
+# ends gvisor: exited 0 or out_of_memory or signalled SIGSEGV
 # shows: mappings were refused: True
 # shows gvisor: anything
 import ctypes
 import os
 from kit import libc
+
+# gVisor gives mappings that the host has no more of, and then ends the program that touches one.
 
 libc.mmap.restype = ctypes.c_void_p
 libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]

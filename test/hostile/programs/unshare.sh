@@ -2,6 +2,9 @@
 # threats: 4
 # ends: exited 0
 # shows: nothing worked
+# shows gvisor: ( unshare -r true;| unshare -U true;| mknod /tmp/mem c 1 1;)*|nothing worked
+
+# gVisor gives everybody user namespaces, of its own kernel, and nodes that open nothing of the host.
 worked=
 try() { if "$@" >/dev/null 2>&1; then worked="$worked $*;"; fi; }
 try unshare -r true

@@ -194,7 +194,7 @@ for top, directories, files in os.walk('/'):
 print(sorted(writable))
 mounts = [line.split() for line in open('/proc/self/mountinfo')]
 print(sorted(m[4] for m in mounts if 'ro' not in m[5].split(',')))
-for path in '/x', '/usr/x', '/etc/x', '/dev/x', '/berth/x', '/berth/launchers/python.py', '/sys/fs/cgroup/x':
+for path in '/x', '/usr/x', '/etc/x', '/dev/x', '/berth/x', '/berth/launchers/python.py', '/sys/fs/cgroup/x', '/proc/sys/kernel/ns_last_pid', '/proc/sysrq-trigger':
     try: open(path, 'a')
     except OSError: continue
     print('written:', path)

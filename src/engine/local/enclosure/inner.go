@@ -11,6 +11,8 @@ import (
 type innerConfig struct {
 	// Tmpfs are mounted already; bubblewrap cannot limit their inodes.
 	Tmpfs []tmpfs `json:"tmpfs"`
+	// ReadOnly are paths to be made read-only with all below them; one that this kernel has not is passed over.
+	ReadOnly []string `json:"readOnly"`
 	// SeccompFd is an open profile in Docker's format.
 	SeccompFd int `json:"seccompFd"`
 	// CgroupFds are open cgroup.procs files of the cgroups to join.
@@ -36,6 +38,11 @@ func inner(c *innerConfig) error {
 		options := fmt.Sprintf("size=%d,nr_inodes=%d", t.Bytes, t.Inodes)
 		if err := syscall.Mount("", t.Path, "", syscall.MS_REMOUNT|syscall.MS_NOSUID|syscall.MS_NODEV, options); err != nil {
 			return fmt.Errorf("limiting %s: %w", t.Path, err)
+		}
+	}
+	for _, path := range c.ReadOnly {
+		if err := makeReadOnly(path); err != nil {
+			return fmt.Errorf("making %s read-only: %w", path, err)
 		}
 	}
 	if err := joinCgroups(c.CgroupFds); err != nil {
@@ -69,6 +76,19 @@ func inner(c *innerConfig) error {
 	}
 	os.Unsetenv("PWD") // bubblewrap's
 	return fmt.Errorf("%s: %w", c.Command[0], syscall.Exec(c.Command[0], c.Command, os.Environ()))
+}
+
+// makeReadOnly mounts a path on itself, since only a mount can be read-only, with the flags that proc is mounted with: taking
+// one away is not allowed.
+func makeReadOnly(path string) error {
+	if err := syscall.Mount(path, path, "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
+		if err == syscall.ENOENT {
+			return nil
+		}
+		return err
+	}
+	const flags = syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
+	return syscall.Mount("", path, "", flags, "")
 }
 
 // joinCgroups moves this process, and then hides where on the host its cgroups are.

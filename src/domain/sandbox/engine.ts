@@ -44,6 +44,11 @@ export interface SandboxInstance {
   countProcesses?(): number;
   /** Whether the engine says that the container runs; absent where that is known by the channel alone. @throws BerthError when the engine does not answer */
   isRunning?(signal: AbortSignal): Promise<boolean>;
+  /**
+   * To be called once the runner is ready and before any code of a user: from here on the CPU limit holds, from which the
+   * warm-up may be free. @throws BerthError SANDBOX_CREATE_FAILED; nothing may run in it then
+   */
+  warmedUp?(): void;
   /** Kills and removes the container. Idempotent; resolves when it is gone. */
   destroy(): Promise<void>;
 }

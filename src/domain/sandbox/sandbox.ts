@@ -86,6 +86,7 @@ export class Sandbox {
       const { languages } = await session.ready(spec.languages, signal);
       const language = spec.languages[0];
       if (language !== undefined) await session.prepare(uid, language, signal);
+      instance.warmedUp?.();
       const sandbox = new Sandbox(
         engine.name,
         spec,

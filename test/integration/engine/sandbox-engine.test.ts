@@ -125,7 +125,18 @@ describe('a sandbox', () => {
   it('may use the quota of one more period that it left unused, where the kernel has that', async () => {
     const sandbox = await create('ready');
     const pid = await docker('inspect', '--format', '{{.State.Pid}}', sandbox.containerId);
-    const burst = burstFile(await readFile(`/proc/${pid}/cgroup`, 'utf8'));
+    const { burst } = cpuFiles(await readFile(`/proc/${pid}/cgroup`, 'utf8'));
+    if (existsSync(burst)) expect((await readFile(burst, 'utf8')).trim()).toBe('5000');
+    await sandbox.destroy();
+  });
+
+  it('warms up without its CPU quota, which holds again with its burst before anything runs', async () => {
+    const sandbox = await create('ready');
+    const pid = await docker('inspect', '--format', '{{.State.Pid}}', sandbox.containerId);
+    const { quota, burst } = cpuFiles(await readFile(`/proc/${pid}/cgroup`, 'utf8'));
+    expect(await readFile(quota, 'utf8')).toMatch(/^(-1|max)\b/);
+    sandbox.warmedUp?.();
+    expect(await readFile(quota, 'utf8')).toMatch(/^5000\b/);
     if (existsSync(burst)) expect((await readFile(burst, 'utf8')).trim()).toBe('5000');
     await sandbox.destroy();
   });
@@ -143,10 +154,14 @@ describe('a sandbox', () => {
 });
 
 /** By the content of `/proc/PID/cgroup`. */
-function burstFile(cgroups: string): string {
+function cpuFiles(cgroups: string): { quota: string; burst: string } {
   const v1 = /^\d+:(?:\w+,)*cpu(?:,\w+)*:(.*)$/m.exec(cgroups);
-  if (v1) return `/sys/fs/cgroup/cpu${v1[1]}/cpu.cfs_burst_us`;
-  return `/sys/fs/cgroup${/^0::(.*)$/m.exec(cgroups)?.[1]}/cpu.max.burst`;
+  if (v1) {
+    const directory = `/sys/fs/cgroup/cpu${v1[1]}`;
+    return { quota: `${directory}/cpu.cfs_quota_us`, burst: `${directory}/cpu.cfs_burst_us` };
+  }
+  const directory = `/sys/fs/cgroup${/^0::(.*)$/m.exec(cgroups)?.[1]}`;
+  return { quota: `${directory}/cpu.max`, burst: `${directory}/cpu.max.burst` };
 }
 
 describe('a sandbox that is lost', () => {

@@ -72,6 +72,36 @@ describe('openHostCgroup', () => {
     expect(readFileSync(v2, 'utf8')).toBe('5000');
   });
 
+  it('lifts the CPU quota for the warm-up and puts it back, on v1 and on v2', () => {
+    put(`proc/${PID}/cgroup`, `5:cpu,cpuacct:/docker/${ID}\n4:memory:/docker/${ID}\n0::/\n`);
+    put(`cgroup/memory/docker/${ID}/cgroup.procs`, '1\n');
+    const v1 = put(`cgroup/cpu/docker/${ID}/cpu.cfs_quota_us`, '5000\n');
+    const first = openHostCgroup(ID, PID, host)!;
+    expect(first.liftCpuQuota()).toBe(true);
+    // A plain file keeps the rest of what it held.
+    expect(readFileSync(v1, 'utf8')).toMatch(/^-1/);
+    first.restoreCpuQuota();
+    expect(readFileSync(v1, 'utf8')).toBe('5000\n');
+
+    put(`proc/${PID}/cgroup`, `0::/docker/${ID}\n`);
+    put(`cgroup/docker/${ID}/cgroup.procs`, '1\n');
+    const v2 = put(`cgroup/docker/${ID}/cpu.max`, '5000 10000\n');
+    const second = openHostCgroup(ID, PID, host)!;
+    expect(second.liftCpuQuota()).toBe(true);
+    expect(readFileSync(v2, 'utf8')).toMatch(/^max/);
+    rmSync(v2);
+    // A sandbox whose quota cannot be put back must not be used.
+    expect(() => second.restoreCpuQuota()).toThrow(/ENOENT/);
+  });
+
+  it('leaves alone a quota that cannot be written', () => {
+    put(`proc/${PID}/cgroup`, `0::/docker/${ID}\n`);
+    put(`cgroup/docker/${ID}/cgroup.procs`, '1\n');
+    const cgroup = openHostCgroup(ID, PID, host)!;
+    expect(cgroup.liftCpuQuota()).toBe(false);
+    expect(() => cgroup.restoreCpuQuota()).not.toThrow();
+  });
+
   it('goes without a burst where there is no quota, no such file, or no cpu cgroup of the container', () => {
     put(`proc/${PID}/cgroup`, `0::/docker/${ID}\n`);
     put(`cgroup/docker/${ID}/cgroup.procs`, '1\n');

@@ -170,6 +170,7 @@ export class DockerSandboxEngine implements SandboxEngine {
       const { pid } = await calls.run({ op: 'inspectContainer', id: containerId }, { signal });
       const cgroup = this.options.sameHost && pid > 0 ? openHostCgroup(containerId, pid) : undefined;
       cgroup?.allowCpuBurst();
+      if (!isGvisor) cgroup?.liftCpuQuota();
       // Only a pid whose cgroup is the container's is surely the container's.
       const socketPath = cgroup === undefined || isGvisor ? undefined : runnerSocketPath(pid);
       if (socketPath !== undefined) channel.useSocket(socketPath);

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { PeakMemoryMeter } from '../../../domain/sandbox/engine.js';
+import { CpuQuota } from './cpu-quota.js';
 
 const READ_BYTES = 64;
 
@@ -13,6 +14,10 @@ export interface HostCgroup {
    * has no burst (before Linux 5.14) or does not let this user set it.
    */
   allowCpuBurst(): boolean;
+  /** Lets the container warm up with whatever CPU is free. False where that cannot be set, and the quota goes on to hold. */
+  liftCpuQuota(): boolean;
+  /** Has the quota hold again, if it was lifted. @throws Error when the kernel does not take it */
+  restoreCpuQuota(): void;
   /** 0 when the container is gone. */
   countProcesses(): number;
   close(): void;
@@ -64,66 +69,35 @@ export function parseCgroupFile(text: string): Map<string, string> {
 
 /** A cgroup whose directories are known; undefined when it is not there. Without `cpu` its quota cannot be stretched. */
 export function openCgroupV1(memory: string, cpu: string | undefined): HostCgroup | undefined {
-  return openDirectory(memory, 'memory.max_usage_in_bytes', () => cpu !== undefined && burstOfV1(cpu));
+  return openDirectory(
+    memory,
+    'memory.max_usage_in_bytes',
+    cpu === undefined ? undefined : CpuQuota.ofV1(cpu),
+  );
 }
 
 export function openCgroupV2(directory: string): HostCgroup | undefined {
-  return openDirectory(directory, 'memory.peak', () => burstOfV2(directory));
+  return openDirectory(directory, 'memory.peak', CpuQuota.ofV2(directory));
 }
 
 function openDirectory(
   directory: string,
   peakFile: string,
-  allowCpuBurst: () => boolean,
+  cpu: CpuQuota | undefined,
 ): HostCgroup | undefined {
   const processesFile = path.join(directory, 'cgroup.procs');
   if (!existsSync(processesFile)) return undefined;
   const peak = openPeakMeter(path.join(directory, peakFile));
   return {
     peakMemory: peak,
-    allowCpuBurst,
+    allowCpuBurst: () => cpu?.allowBurst() ?? false,
+    liftCpuQuota: () => cpu?.lift() ?? false,
+    restoreCpuQuota: () => cpu?.restore(),
     // cgroup.procs and not pids.current, which counts threads. Opened anew each time: v1 serves a list that is up to a
     // second old to a file that stays open.
     countProcesses: () => countLines(processesFile),
     close: () => peak?.close(),
   };
-}
-
-/** Docker cannot set a burst, so it is written behind its back; the kernel takes none above the quota. */
-function burstOfV1(directory: string): boolean {
-  return attempt(() => {
-    const quotaUs = Number.parseInt(readFileSync(path.join(directory, 'cpu.cfs_quota_us'), 'latin1'), 10);
-    if (!(quotaUs > 0)) return false; // -1: there is no quota that a burst could stretch
-    writeExisting(path.join(directory, 'cpu.cfs_burst_us'), String(quotaUs));
-    return true;
-  });
-}
-
-function burstOfV2(directory: string): boolean {
-  return attempt(() => {
-    const [quota = 'max'] = readFileSync(path.join(directory, 'cpu.max'), 'latin1').split(' ');
-    if (quota === 'max') return false;
-    writeExisting(path.join(directory, 'cpu.max.burst'), quota);
-    return true;
-  });
-}
-
-/** Never makes a file: where the kernel has none there is nothing to set. */
-function writeExisting(file: string, text: string): void {
-  const fd = openSync(file, 'r+');
-  try {
-    writeSync(fd, text, 0);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function attempt(step: () => boolean): boolean {
-  try {
-    return step();
-  } catch {
-    return false;
-  }
 }
 
 function countLines(file: string): number {

@@ -1,3 +1,4 @@
+import { BerthError, messageOf } from '../../../domain/errors.js';
 import type { PeakMemoryMeter, RunnerChannel, SandboxInstance } from '../../../domain/sandbox/engine.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
@@ -40,6 +41,18 @@ export class DockerSandbox implements SandboxInstance {
     } catch (error) {
       if (isFailure(error, 'not_found')) return false;
       throw berthErrorFrom(error, { doing: `inspecting sandbox ${this.sandboxId}`, refused: 'DOCKER_ERROR' });
+    }
+  }
+
+  warmedUp(): void {
+    try {
+      this.#cgroup?.restoreCpuQuota();
+    } catch (error) {
+      throw new BerthError(
+        'SANDBOX_CREATE_FAILED',
+        `the CPU limit of sandbox ${this.sandboxId} cannot be set: ${messageOf(error)}`,
+        { cause: error },
+      );
     }
   }
 

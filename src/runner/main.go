@@ -156,15 +156,31 @@ func (r *runner) killEverything() {
 func (r *runner) pong() {
 	r.settle()
 	pids, _ := r.processes.pids()
-	var root syscall.Statfs_t
-	syscall.Statfs("/", &root)
 	r.out.addJSON(framePong, 0, pongReport{
 		Processes:        len(pids),
 		MemoryBytes:      r.cgroup.memory(),
 		MemoryLimitBytes: r.cgroup.memoryLimit(),
-		RootReadOnly:     root.Flags&1 != 0, // ST_RDONLY
+		RootReadOnly:     rootIsReadOnly(),
 		UptimeMs:         (monotonicNs() - r.startedNs) / 1e6,
 	})
+}
+
+// rootIsReadOnly asks the kernel, and where that does not tell (gVisor) tries to write.
+func rootIsReadOnly() bool {
+	const (
+		readOnly = 1 // ST_RDONLY
+		probe    = "/.berth-probe"
+	)
+	var root syscall.Statfs_t
+	if syscall.Statfs("/", &root) == nil && root.Flags&readOnly != 0 {
+		return true
+	}
+	fd, err := syscall.Open(probe, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0)
+	if err == nil {
+		syscall.Close(fd)
+		syscall.Unlink(probe)
+	}
+	return err == syscall.EROFS
 }
 
 func decode(f frame, into interface{}) error {

@@ -24,8 +24,13 @@ let client: BerthClient;
 let neighbour: BerthClient;
 
 beforeAll(async () => {
-  // Few processes, so that the bomb is over soon.
-  daemon = await startDaemon({ env: { BERTH_SANDBOX_PROCESSES: String(PROCESSES) } });
+  daemon = await startDaemon({
+    env: {
+      // Few, so that the bomb is over soon.
+      BERTH_SANDBOX_PROCESSES: String(PROCESSES),
+      BERTH_POOL_HEALTH_INTERVAL_MS: '1000',
+    },
+  });
   client = connect({ address: daemon.address });
   neighbour = connect({ address: daemon.address, tenant: 'neighbour' });
 });
@@ -94,6 +99,16 @@ describe('an execution under gVisor', () => {
     const result = await command('dmesg');
     expect(result.exitCode).toBe(0);
     expect(result.stdout.toString()).toContain('Starting gVisor');
+  });
+
+  it('leaves a sandbox that passes all five points of a health check', async () => {
+    const { started } = await run('print(1)');
+    const health = async () => {
+      const { pool } = await client.pool.getPool({ poolId: started.poolId });
+      return pool?.sandboxes.find(({ sandboxId }) => sandboxId === started.sandboxId)?.health;
+    };
+    await vi.waitUntil(async () => (await health()) !== undefined, { timeout: 20_000, interval: 200 });
+    expect(await health()).toMatchObject({ healthy: true, rootReadOnly: true, message: '' });
   });
 
   it('finds nothing of the one before, in the same sandbox, and the receipt says how that is known', async () => {

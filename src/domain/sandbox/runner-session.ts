@@ -65,6 +65,8 @@ interface Running {
   number: number;
   sink: JobSink;
   peak: PeakMemoryMeter | undefined;
+  /** Output that it may still send. Bytes. */
+  credit: number;
   done: Deferred<JobEnd>;
 }
 
@@ -123,7 +125,7 @@ export class RunnerSession {
     const done = deferred<JobEnd>();
     if (this.#loss !== undefined) done.resolve({ kind: 'lost', loss: this.#loss });
     else {
-      this.#running = { number, sink, peak, done };
+      this.#running = { number, sink, peak, credit: job.outputCredit, done };
       this.#send(encodeStart(number, toStart(job)));
     }
     return {
@@ -131,7 +133,11 @@ export class RunnerSession {
       cancel: () => this.#ifRunning(number, () => this.#send(encodeKill(number, { kind: 'cancel' }))),
       signal: (signal) =>
         this.#ifRunning(number, () => this.#send(encodeKill(number, { kind: 'signal', signal }))),
-      grant: (bytes) => this.#ifRunning(number, () => this.#send(encodeCredit(number, bytes))),
+      grant: (bytes) =>
+        this.#ifRunning(number, (running) => {
+          running.credit += bytes;
+          this.#send(encodeCredit(number, bytes));
+        }),
     };
   }
 
@@ -218,7 +224,7 @@ export class RunnerSession {
       case 'stdout':
       case 'stderr':
         return this.#ifRunning(message.execution, (running) =>
-          running.sink.onOutput(message.type, message.bytes),
+          this.#onOutput(running, message.type, message.bytes),
         );
       case 'exit':
         return this.#ifRunning(message.execution, (running) => this.#onExit(running, message.report));
@@ -243,6 +249,13 @@ export class RunnerSession {
   /** The two sides no longer understand each other: the sandbox is of no further use. */
   #breakOff(message: string): void {
     this.end({ cause: 'protocol_error', message, oomKilled: false });
+  }
+
+  /** Credit is all that bounds what waits in this process for a slow reader. */
+  #onOutput(running: Running, stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
+    running.credit -= bytes.length;
+    if (running.credit < 0) this.#breakOff('the runner sent more output than it was granted');
+    else running.sink.onOutput(stream, bytes);
   }
 
   #onExit(running: Running, body: ExitReport): void {

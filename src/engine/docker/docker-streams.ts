@@ -157,11 +157,6 @@ export class DockerStream {
     if (this.#state === 'open') this.#post({ kind: 'credit', bytes });
   }
 
-  /** `runner`: see `ToStream`. */
-  useSocket(path: string): void {
-    if (this.#state === 'open') this.#post({ kind: 'socket', path });
-  }
-
   /** Idempotent; `ended` follows. */
   cancel(): void {
     if (this.#state !== 'ended') this.#post({ kind: 'cancel' });

@@ -2,11 +2,14 @@ import type { ChannelLoss, RunnerChannel } from '../../../domain/sandbox/engine.
 import type { DockerStream, DockerStreams, StreamReceiver } from '../docker-streams.js';
 import type { DockerFailure } from '../worker/failure.js';
 import type { FromStream } from '../worker/stream-messages.js';
+import { RunnerSocket } from './runner-socket.js';
 
 /** The protocol's own credits bound a well-behaved runner; this bounds any other. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 /** Credit goes back in portions, so that small frames cost no message in the other direction. */
 const CREDIT_PORTION_BYTES = 512 * 1024;
+/** After the runner's socket has ended, Docker is given this long to tell the end of the container. */
+const DOCKER_TELLS_WITHIN_MS = 2_000;
 
 type BytesListener = RunnerChannel['onBytes'];
 type ClosedListener = RunnerChannel['onClosed'];
@@ -22,12 +25,20 @@ export interface RunnerChannelOptions {
 /**
  * The bytes to and from one runner. Bytes that come before `onBytes` is set wait for it, and so does the loss; the loss comes
  * after all bytes, once.
+ *
+ * What goes through Docker is taken apart in a worker. The runner's own socket is read in this thread: its frames need no
+ * taking apart, the protocol's credits bound what comes, and a hop to a worker and back costs more than the read.
  */
 export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
   #stream: DockerStream | undefined;
   #onBytes: BytesListener | undefined;
   #onClosed: ClosedListener | undefined;
   #early: Uint8Array[] = [];
+  #socketPath: string | undefined;
+  #socket: RunnerSocket | undefined;
+  /** Through Docker, each way. */
+  #sentBytes = 0;
+  #receivedBytes = 0;
   #loss: ChannelLoss | undefined;
   #consumed = 0;
   #closing = false;
@@ -57,6 +68,7 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
     const early = this.#early;
     this.#early = [];
     for (const chunk of early) this.#deliver(chunk, listener);
+    this.#trySocket();
   }
 
   get onClosed(): ClosedListener {
@@ -69,24 +81,33 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
   }
 
   send(frame: Uint8Array): void {
-    this.#stream?.write(frame);
+    if (this.#socket?.inUse === true) this.#socket.write(frame);
+    else {
+      this.#sentBytes += frame.length;
+      this.#stream?.write(frame);
+    }
   }
 
   /** Lets bytes go through the runner's own socket, whose path on this host is given, instead of through Docker. */
   useSocket(path: string): void {
-    this.#stream?.useSocket(path);
+    this.#socketPath = path;
+    this.#trySocket();
   }
 
   close(): void {
     this.#closing = true;
+    this.#socket?.destroy();
     this.#stream?.cancel();
   }
 
   message(message: Extract<FromStream, { kind: 'bytes' | 'event' | 'diagnostics' }>): void {
     switch (message.kind) {
       case 'bytes':
+        this.#receivedBytes += message.bytes.length;
         if (this.#onBytes) this.#deliver(message.bytes, this.#onBytes);
         else this.#early.push(message.bytes);
+        this.#socket?.cameOldWay(message.bytes.length);
+        this.#trySocket();
         return;
       case 'diagnostics':
         this.options.onDiagnostics(message.line);
@@ -105,8 +126,24 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
   }
 
   #lose(loss: ChannelLoss): void {
+    this.#socket?.destroy();
     this.#loss = loss;
     this.#onClosed?.(loss);
+  }
+
+  /**
+   * The runner listens before it says anything, so that there is no socket to wait for once something has come. Nothing is
+   * read from it before there is somebody to take it.
+   */
+  #trySocket(): void {
+    if (this.#socketPath === undefined || this.#socket !== undefined) return;
+    if (this.#receivedBytes === 0 || this.#onBytes === undefined) return;
+    this.#socket = new RunnerSocket(this.#socketPath, () => this.#sentBytes, this.#receivedBytes, {
+      // Output is kept beyond this call.
+      bytes: (chunk) => this.#onBytes?.(new Uint8Array(chunk)),
+      // Docker tells the end as well, and knows the container's state when it does.
+      closed: () => void setTimeout(() => this.#stream?.cancel(), DOCKER_TELLS_WITHIN_MS).unref(),
+    });
   }
 
   #deliver(chunk: Uint8Array, listener: BytesListener): void {

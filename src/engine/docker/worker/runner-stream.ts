@@ -2,21 +2,15 @@ import type { Socket } from 'node:net';
 import type Docker from 'dockerode';
 import { ProtocolViolation, type DockerFailure, failureFrom } from './failure.js';
 import type { Outlet } from './outlet.js';
-import { RunnerSocket } from './runner-socket.js';
 import { StdcopyDemultiplexer, type StdcopyReceiver } from './stdcopy-demultiplexer.js';
 
 const DIAGNOSTIC_LINE_BYTES = 1024;
 /** A runner that writes more about itself than this is broken; the rest is dropped. */
 const DIAGNOSTIC_TOTAL_BYTES = 256 * 1024;
 
-/** After the runner's socket has ended, Docker is given this long to tell the end of the container. */
-const DOCKER_TELLS_WITHIN_MS = 2_000;
-
 /** An open runner channel inside the worker. */
 export interface OpenRunner {
   write(bytes: Uint8Array): void;
-  /** Goes on through this socket of the host as soon as the runner takes the connection; once. */
-  useSocket(path: string): void;
   /** Resolves when the connection is over, with what broke it, if anything did. */
   ended: Promise<DockerFailure | undefined>;
 }
@@ -44,19 +38,6 @@ export async function openRunner(
   if (signal.aborted) cancel();
   signal.addEventListener('abort', cancel, { once: true });
 
-  let direct: RunnerSocket | undefined;
-  let socketPath: string | undefined;
-  let sentBytes = 0;
-  let receivedBytes = 0;
-  /** The runner listens before it says anything, so that there is no socket to wait for once something has come. */
-  const tryDirect = (): void => {
-    if (socketPath === undefined || direct || receivedBytes === 0) return;
-    direct = new RunnerSocket(socketPath, () => sentBytes, receivedBytes, {
-      bytes: (chunk) => outlet.bytes(new Uint8Array(chunk)),
-      // Docker tells the end as well, and knows the container's state when it does.
-      closed: () => void setTimeout(cancel, DOCKER_TELLS_WITHIN_MS).unref(),
-    });
-  };
   const receiver = new RunnerReceiver(outlet);
   const demultiplexer = new StdcopyDemultiplexer(receiver);
   const ended = new Promise<DockerFailure | undefined>((resolve) => {
@@ -65,12 +46,7 @@ export async function openRunner(
       try {
         demultiplexer.push(chunk);
         const batch = receiver.take();
-        if (!batch) return;
-        receivedBytes += batch.length;
-        const { length } = batch;
-        outlet.bytes(batch);
-        direct?.cameOldWay(length);
-        tryDirect();
+        if (batch) outlet.bytes(batch);
       } catch (error) {
         failure = failureFrom(error);
         socket.destroy();
@@ -83,38 +59,14 @@ export async function openRunner(
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {
       signal.removeEventListener('abort', cancel);
-      direct?.destroy();
       if (!failure && !demultiplexer.atBoundary && !signal.aborted) {
         failure = failureFrom(new ProtocolViolation("Docker's stream ended inside a frame"));
       }
       resolve(failure);
     });
   });
-  outlet.connect({
-    pause: () => {
-      socket.pause();
-      direct?.pause();
-    },
-    resume: () => {
-      socket.resume();
-      direct?.resume();
-    },
-  });
-  return {
-    write: (bytes) => {
-      if (direct?.inUse === true) {
-        direct.write(bytes);
-        return;
-      }
-      sentBytes += bytes.length;
-      socket.write(bytes);
-    },
-    useSocket: (path) => {
-      socketPath = path;
-      tryDirect();
-    },
-    ended,
-  };
+  outlet.connect(socket);
+  return { write: (bytes) => void socket.write(bytes), ended };
 }
 
 class RunnerReceiver implements StdcopyReceiver {

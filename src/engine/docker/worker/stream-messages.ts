@@ -31,8 +31,6 @@ export type ToStream =
   | { kind: 'write'; bytes: Uint8Array }
   /** So many bytes were consumed and may be sent again. */
   | { kind: 'credit'; bytes: number }
-  /** `runner`: the runner listens on this socket of the host, which is the shorter way. */
-  | { kind: 'socket'; path: string }
   | { kind: 'cancel' };
 
 /** Stream → main thread. `ended` is the last message. */

@@ -24,9 +24,6 @@ export default async function runStream(task: StreamTask): Promise<void> {
       case 'write':
         runner?.write(message.bytes);
         return;
-      case 'socket':
-        runner?.useSocket(message.path);
-        return;
       case 'credit':
         outlet.refill(message.bytes);
         return;

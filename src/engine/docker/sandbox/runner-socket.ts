@@ -23,7 +23,6 @@ export class RunnerSocket {
   /** Bytes that come the old way; undefined until the runner has told. */
   #oldBytes: number | undefined;
   #held: Buffer[] = [];
-  #isPaused = false;
 
   /**
    * @param sent how many bytes went the old way
@@ -68,17 +67,6 @@ export class RunnerSocket {
     this.#deliverHeld();
   }
 
-  pause(): void {
-    this.#isPaused = true;
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#isPaused = false;
-    this.#deliverHeld();
-    if (!this.#isPaused && this.#held.length === 0) this.#socket.resume();
-  }
-
   destroy(): void {
     this.#socket.destroy();
   }
@@ -105,10 +93,10 @@ export class RunnerSocket {
   }
 
   #deliverHeld(): void {
-    if (this.#isPaused || this.#held.length === 0 || this.received !== this.#oldBytes) return;
+    if (this.#held.length === 0 || this.received !== this.#oldBytes) return;
     const held = this.#held;
     this.#held = [];
     for (const chunk of held) this.receiver.bytes(chunk);
-    if (!this.#isPaused) this.#socket.resume();
+    this.#socket.resume();
   }
 }

@@ -7,6 +7,8 @@ import type { FromStream } from '../worker/stream-messages.js';
 const WINDOW_BYTES = 4 * 1024 * 1024;
 /** Credit goes back in portions, so that small frames cost no message in the other direction. */
 const CREDIT_PORTION_BYTES = 512 * 1024;
+/** Time that the stream of a dead container gets to end by itself. Milliseconds. */
+const LINGER_MS = 250;
 
 type BytesListener = RunnerChannel['onBytes'];
 type ClosedListener = RunnerChannel['onClosed'];
@@ -31,6 +33,7 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
   #loss: ChannelLoss | undefined;
   #consumed = 0;
   #closing = false;
+  #ended = false;
 
   private constructor(private readonly options: RunnerChannelOptions) {}
 
@@ -82,6 +85,13 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
     this.#stream?.cancel();
   }
 
+  containerDied(): void {
+    setTimeout(() => {
+      this.ended(undefined);
+      this.#stream?.cancel();
+    }, LINGER_MS).unref();
+  }
+
   message(message: Extract<FromStream, { kind: 'bytes' | 'event' | 'diagnostics' }>): void {
     switch (message.kind) {
       case 'bytes':
@@ -97,6 +107,8 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
   }
 
   ended(failure: DockerFailure | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
     if (this.#closing) {
       this.#lose({ cause: 'closed', message: 'the channel was closed', oomKilled: false });
     } else {

@@ -1,7 +1,6 @@
 import type { Logger } from '../../telemetry/logger.js';
 import { Turns } from '../../lib/turns.js';
 import type { BerthError } from '../errors.js';
-import type { ChannelLoss } from '../sandbox/engine.js';
 import type { AnySandbox, SandboxFactory } from '../sandbox/sandbox.js';
 import type { SandboxSpec } from '../sandbox/spec.js';
 import { costOf, createWithin } from './creations.js';
@@ -66,8 +65,8 @@ export class OneShots {
   }
 
   /** The engine says that the container of a sandbox has died. */
-  containerDied(sandboxId: string, loss: ChannelLoss): void {
-    this.#living.get(sandboxId)?.containerDied(loss);
+  containerDied(sandboxId: string): void {
+    this.#living.get(sandboxId)?.containerDied();
   }
 
   /** @throws BerthError HOST_BUDGET, SANDBOX_CREATE_FAILED and its causes, CANCELLED, SHUTTING_DOWN */

@@ -193,7 +193,7 @@ export class PoolManager {
 
   /** The engine says that the container of a sandbox has died. */
   containerDied(sandboxId: string, loss: ChannelLoss): void {
-    this.#oneShots.containerDied(sandboxId, loss);
+    this.#oneShots.containerDied(sandboxId);
     this.#registry.holding(sandboxId)?.containerDied(sandboxId, loss);
   }
 

@@ -144,7 +144,7 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
     const slot = this.pool.slots.get(id);
     if (slot === undefined || slot.state === 'creating' || slot.state === 'destroying') return;
     // Who runs something in it learns why from the channel, which knows more.
-    if (slot.state === 'leased') slot.sandbox.containerDied(loss);
+    if (slot.state === 'leased') slot.sandbox.containerDied();
     else this.#lost(slot.sandbox, loss.message);
   }
 

@@ -67,6 +67,11 @@ export interface RunnerChannel {
   onBytes: (chunk: Uint8Array) => void;
   /** Called once when the channel is gone: the container died, Docker went away, or the peer broke the protocol. */
   onClosed: (loss: ChannelLoss) => void;
+  /**
+   * The engine has said that the container has died: the channel is closed, as always with the reason that was found, even
+   * where it would linger. Absent where the engine says no such thing.
+   */
+  containerDied?(): void;
   close(): void;
 }
 

@@ -240,15 +240,10 @@ export class RunnerSession {
     }
   }
 
-  /** The container is gone, whatever the channel says. */
-  end(loss: ChannelLoss): void {
-    this.channel.close();
-    this.#onClosed(loss);
-  }
-
   /** The two sides no longer understand each other: the sandbox is of no further use. */
   #breakOff(message: string): void {
-    this.end({ cause: 'protocol_error', message, oomKilled: false });
+    this.channel.close();
+    this.#onClosed({ cause: 'protocol_error', message, oomKilled: false });
   }
 
   /** Credit is all that bounds what waits in this process for a slow reader. */

@@ -10,8 +10,6 @@ import type { SandboxSpec } from './spec.js';
 
 /** Time that a runner may take to answer while nothing runs. Milliseconds. */
 const PING_TIMEOUT_MS = 5_000;
-/** Time that the channel of a dead container gets to end by itself. Milliseconds. */
-const LINGER_MS = 250;
 
 /** The public side of a sandbox: what a pool and an executor use. */
 export type AnySandbox = Pick<Sandbox, keyof Sandbox>;
@@ -195,12 +193,9 @@ export class Sandbox {
     return this.health;
   }
 
-  /**
-   * The engine says that the container has died. Its channel ends by itself and knows more of why; where it lingers, this
-   * ends it.
-   */
-  containerDied(loss: ChannelLoss): void {
-    setTimeout(() => this.session.end(loss), LINGER_MS).unref();
+  /** The engine says that the container has died. Its channel ends with why, which is not known yet. */
+  containerDied(): void {
+    this.instance.channel.containerDied?.();
   }
 
   #problemAfter(report: ResetReport, processes: number | undefined): string | undefined {

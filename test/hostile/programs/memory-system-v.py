@@ -1,7 +1,6 @@
 # tries: to take memory as System V segments, which outlive their process, and to leave them
 # threats: 8 13
 # ends: exited 0 or out_of_memory or signalled SIGBUS
-# ends gvisor: exited 0 or out_of_memory or sandbox_lost or signalled SIGBUS
 import ctypes
 from kit import libc
 

@@ -2,6 +2,7 @@
 # threats: 6 7 8
 # limits: {"wallMs": 8000}
 # ends: out_of_memory or exited 0 or sandbox_lost or wall_timeout
+# ends gvisor: out_of_memory or exited 0 or wall_timeout
 import os
 import time
 

@@ -3,7 +3,7 @@
 # limits: {"wallMs": 20000}
 # ends: exited 0
 # shows: played
-# ends gvisor: exited 0 or out_of_memory or wall_timeout or sandbox_lost
+# ends gvisor: exited 0 or out_of_memory or wall_timeout
 # shows gvisor: anything
 import ctypes
 import os

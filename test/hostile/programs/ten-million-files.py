@@ -2,7 +2,7 @@
 # threats: 9
 # ends: exited 0
 # shows: ENOSPC before twenty thousand: True
-# ends gvisor: exited 0 or out_of_memory or sandbox_lost
+# ends gvisor: exited 0 or out_of_memory
 # shows gvisor: anything
 import errno
 import os

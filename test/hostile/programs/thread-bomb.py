@@ -2,13 +2,13 @@
 # threats: 7
 # ends: exited 0
 # shows: refused after more than fifty: True
-# ends gvisor: exited 0 or out_of_memory or sandbox_lost
+# ends gvisor: exited 0 or out_of_memory
 # shows gvisor: anything
 import os
 import threading
 import time
 
-# gVisor's kernel pays for its threads out of the sandbox's memory, and may be killed for it before anybody is told why.
+# gVisor's kernel pays for its threads out of the sandbox's memory, and may be killed for it.
 
 made = 0
 try:

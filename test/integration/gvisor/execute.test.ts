@@ -48,8 +48,12 @@ afterAll(async () => {
   await daemon.dispose();
 });
 
-const run = (code: string, by: BerthClient = client): Promise<RunResult> =>
-  by.run({ language: 'python', source: { $case: 'code', value: code }, isolation: Isolation.GVISOR });
+const run = (
+  code: string,
+  by: BerthClient = client,
+  limits: { memoryBytes?: number } = {},
+): Promise<RunResult> =>
+  by.run({ language: 'python', source: { $case: 'code', value: code }, isolation: Isolation.GVISOR, limits });
 
 const command = (...argv: string[]): Promise<RunResult> =>
   client.run({
@@ -169,6 +173,35 @@ describe('a limit under gVisor', () => {
     const bomb = await run('held = []\nwhile True: held.append(bytearray(16 << 20))');
     expect(bomb.reason).toBe(EndReason.OUT_OF_MEMORY);
     expect((await bystander).stdout.toString()).toBe('begun\nunharmed\n');
+  });
+
+  it('of memory is told as such from several that die at once, whatever took the memory', async () => {
+    const bombs = {
+      heap: 'held = []\nwhile True: held.append(bytearray(8 << 20))',
+      files: `
+import os
+while True:
+    with open(f'/proc/self/fd/{os.memfd_create("bomb")}', 'wb') as file: file.write(bytes(8 << 20))`,
+      threads: `
+import threading
+def take():
+    held = []
+    while True: held.append(bytearray(1 << 20))
+for _ in range(40): threading.Thread(target=take).start()`,
+    };
+    const explode = async ([what, code]: [string, string]): Promise<string[]> => {
+      const tenant = connect({ address: daemon.address, tenant: `bomber-${what}` });
+      const ends: string[] = [];
+      for (let round = 0; round < 2; round++) {
+        const { reason, message } = await run(code, tenant, { memoryBytes: 128 * MIB });
+        ends.push(`${what}: ${EndReason[reason]}, ${message}`);
+      }
+      tenant.close();
+      return ends;
+    };
+    const ends = (await Promise.all(Object.entries(bombs).map(explode))).flat();
+    expect(ends.filter((end) => !/: OUT_OF_MEMORY, .*killed by its memory limit$/.test(end))).toEqual([]);
+    expect(ends).toHaveLength(6);
   });
 
   it('of processes ends the sandbox as lost, says why, and harms no neighbour', async () => {

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { whyLimitsDoNotHold } from '../../../src/engine/docker/sandbox/gvisor/held-limits.js';
+import type { ChannelLoss } from '../../../src/domain/sandbox/engine.js';
+import type { DockerCalls } from '../../../src/engine/docker/docker-calls.js';
 import { explainGvisorLoss } from '../../../src/engine/docker/sandbox/gvisor/loss.js';
 import { gvisorRuntimeName } from '../../../src/engine/docker/sandbox/gvisor/runtime-name.js';
 import { packageRoot } from '../../../src/engine/docker/images/package-root.js';
@@ -120,18 +122,47 @@ describe('the runtime of gVisor', () => {
 
 describe('the end of gVisor itself', () => {
   const loss = { cause: 'container_died' as const, oomKilled: false };
+  const asked: unknown[] = [];
+  /** Docker, for a container with or without the mark of berth-runsc. */
+  const explain = (given: ChannelLoss, hasMark: boolean | Error): Promise<ChannelLoss> => {
+    asked.length = 0;
+    const run = async (call: unknown): Promise<unknown> => {
+      asked.push(call);
+      if (hasMark instanceof Error) throw hasMark;
+      return { has: hasMark };
+    };
+    return explainGvisorLoss({ run } as Pick<DockerCalls, 'run'>, 'abc', given);
+  };
 
-  it('is explained when it gave up', () => {
+  it.each([2, 137])('is its memory limit where berth-runsc says so (exit code %i)', async (code) => {
+    const message = `the runner ended with exit code ${code}`;
+    expect(await explain({ ...loss, message }, true)).toEqual({
+      cause: 'container_died',
+      message: `${message}, killed by its memory limit`,
+      oomKilled: true,
+    });
+    expect(asked).toEqual([{ op: 'containerHasFile', id: 'abc', path: '/.berth-out-of-memory' }]);
+  });
+
+  it.each([false, new Error('Docker is away')])('is explained when it gave up (mark: %s)', async (mark) => {
     const message = 'the runner ended with exit code 2';
-    expect(explainGvisorLoss({ ...loss, message }).message).toMatch(
+    expect((await explain({ ...loss, message }, mark)).message).toMatch(
       /exit code 2: .*more processes than its limit/,
     );
   });
 
+  it('is left as it is otherwise', async () => {
+    const given = { ...loss, message: 'the runner ended with exit code 137' };
+    expect(await explain(given, false)).toBe(given);
+  });
+
   it.each([
-    { ...loss, message: 'the runner ended with exit code 137' },
     { ...loss, oomKilled: true, message: 'the runner ended with exit code 2' },
-  ])('is left as it is otherwise', (given) => expect(explainGvisorLoss(given)).toBe(given));
+    { ...loss, cause: 'docker_away' as const, message: 'the connection ended' },
+  ])('is not asked about when it is known, or was none', async (given) => {
+    expect(await explain(given, true)).toBe(given);
+    expect(asked).toEqual([]);
+  });
 });
 
 describe('daemon.json', () => {

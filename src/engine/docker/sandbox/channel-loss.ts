@@ -3,8 +3,8 @@ import type { DockerCalls } from '../docker-calls.js';
 import { DockerError } from '../docker-error.js';
 import type { DockerFailure } from '../worker/failure.js';
 
-/** The stream ends a moment before Docker has noted the container's end. */
-const EXIT_TIMEOUT_MS = 2_000;
+/** The stream ends before Docker has noted the end of the container: a moment before, on a busy host seconds. */
+const EXIT_TIMEOUT_MS = 10_000;
 
 /** Finds out why a runner channel ended: by what the worker saw, else by how the container is. Never rejects. */
 export async function diagnoseLoss(

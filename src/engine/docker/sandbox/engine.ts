@@ -159,7 +159,7 @@ export class DockerSandboxEngine implements SandboxEngine {
         containerId,
         diagnose: async (failure: DockerFailure | undefined): Promise<ChannelLoss> => {
           const loss = await diagnoseLoss(calls, containerId, failure);
-          return isGvisor ? explainGvisorLoss(loss) : loss;
+          return isGvisor ? explainGvisorLoss(calls, containerId, loss) : loss;
         },
         onDiagnostics: (line) => logger.warn({ sandbox: sandboxId, line }, 'runner diagnostics'),
       },

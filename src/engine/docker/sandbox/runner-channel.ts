@@ -10,6 +10,8 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 const CREDIT_PORTION_BYTES = 512 * 1024;
 /** After the runner's socket has ended, Docker is given this long to tell the end of the container. */
 const DOCKER_TELLS_WITHIN_MS = 2_000;
+/** Time that the stream of a dead container gets to end by itself. Milliseconds. */
+const LINGER_MS = 250;
 
 type BytesListener = RunnerChannel['onBytes'];
 type ClosedListener = RunnerChannel['onClosed'];
@@ -42,6 +44,7 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
   #loss: ChannelLoss | undefined;
   #consumed = 0;
   #closing = false;
+  #ended = false;
 
   private constructor(private readonly options: RunnerChannelOptions) {}
 
@@ -100,6 +103,13 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
     this.#stream?.cancel();
   }
 
+  containerDied(): void {
+    setTimeout(() => {
+      this.ended(undefined);
+      this.#stream?.cancel();
+    }, LINGER_MS).unref();
+  }
+
   message(message: Extract<FromStream, { kind: 'bytes' | 'event' | 'diagnostics' }>): void {
     switch (message.kind) {
       case 'bytes':
@@ -118,6 +128,8 @@ export class DockerRunnerChannel implements RunnerChannel, StreamReceiver {
   }
 
   ended(failure: DockerFailure | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
     if (this.#closing) {
       this.#lose({ cause: 'closed', message: 'the channel was closed', oomKilled: false });
     } else {

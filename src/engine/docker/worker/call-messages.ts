@@ -20,6 +20,7 @@ export type DockerCall =
   | { op: 'removeContainer'; id: string }
   | { op: 'waitContainer'; id: string; condition: 'not-running' | 'removed' }
   | { op: 'inspectContainer'; id: string }
+  | { op: 'containerHasFile'; id: string; path: string }
   | { op: 'listContainers'; labels: string[] }
   | { op: 'createNetwork'; body: NetworkCreateBody }
   | { op: 'inspectNetwork'; id: string }
@@ -42,6 +43,8 @@ export interface CallResults {
   removeContainer: null;
   waitContainer: { exitCode: number };
   inspectContainer: ContainerDetails;
+  /** False also when the container is gone. */
+  containerHasFile: { has: boolean };
   listContainers: ContainerSummary[];
   createNetwork: { id: string };
   inspectNetwork: NetworkDetails;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { workerData } from 'node:worker_threads';
 import type Docker from 'dockerode';
 import type { CallAnswer, CallResults, CallTask, DockerCall } from './call-messages.js';
@@ -64,6 +65,8 @@ async function perform(
       };
     case 'inspectContainer':
       return containerShape(await docker.getContainer(call.id).inspect({ abortSignal }));
+    case 'containerHasFile':
+      return { has: await hasFile(docker.getContainer(call.id), call.path, abortSignal) };
     case 'listContainers': {
       const filters = { label: call.labels };
       return (await docker.listContainers({ all: true, filters, abortSignal })).map(summaryShape);
@@ -117,6 +120,22 @@ async function version(docker: Docker, abortSignal: AbortSignal): Promise<CallRe
 async function runtimes(docker: Docker, abortSignal: AbortSignal): Promise<CallResults['info']> {
   const answer = await (docker as unknown as Abortable).info({ abortSignal });
   return { runtimes: Object.keys(answer.Runtimes ?? {}) };
+}
+
+async function hasFile(
+  container: Docker.Container,
+  path: string,
+  abortSignal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const response = (await container.infoArchive({ path, abortSignal })) as IncomingMessage;
+    // It has no body; until its end is read, its connection stays taken.
+    response.resume();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return false;
+    throw error;
+  }
 }
 
 async function nothing(done: Promise<unknown>): Promise<null> {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var given = container{"/docker/abc", limits{1 << 20, 1 << 20, 5000, 10000, 16}}
+var given = container{"/docker/abc", limits{1 << 20, 1 << 20, 5000, 10000, 16}, "/root"}
 
 // The files of a hierarchy are the kernel's; in a plain directory they have to be there beforehand.
 func fakeHost(t *testing.T, files ...string) (root string) {

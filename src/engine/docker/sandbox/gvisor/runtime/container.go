@@ -13,6 +13,8 @@ type container struct {
 	// cgroupsPath is the cgroup that Docker asks for, below the root of the hierarchy.
 	cgroupsPath string
 	limits      limits
+	// root is the directory on the host that is the container's /.
+	root string
 }
 
 // limits of a container; 0 for none. memoryBytes and swapBytes as OCI has them: swap is memory and swap together.
@@ -28,6 +30,7 @@ func readContainer(bundle string) (container, error) {
 		return container{}, err
 	}
 	var config struct {
+		Root  struct{ Path string }
 		Linux struct {
 			CgroupsPath string `json:"cgroupsPath"`
 			Resources   struct {
@@ -44,8 +47,12 @@ func readContainer(bundle string) (container, error) {
 	if err != nil {
 		return container{}, err
 	}
+	root := config.Root.Path
+	if !filepath.IsAbs(root) {
+		root = filepath.Join(bundle, root)
+	}
 	r := config.Linux.Resources
-	return container{path, limits{r.Memory.Limit, r.Memory.Swap, r.CPU.Quota, r.CPU.Period, r.Pids.Limit}}, nil
+	return container{path, limits{r.Memory.Limit, r.Memory.Swap, r.CPU.Quota, r.CPU.Period, r.Pids.Limit}, root}, nil
 }
 
 // cgroupfsPath is the directory for either of Docker's cgroup drivers. The one for systemd writes `SLICE:PREFIX:ID`; such a

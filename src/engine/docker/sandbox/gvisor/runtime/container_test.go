@@ -11,6 +11,7 @@ func TestReadContainer(t *testing.T) {
 	bundle := t.TempDir()
 	write(t, filepath.Join(bundle, "config.json"), `{
 		"process": {"env": ["A=\"cgroupsPath\":\"/stolen\""]},
+		"root": {"path": "rootfs", "readonly": true},
 		"linux": {
 			"cgroupsPath": "/docker/abc",
 			"resources": {
@@ -21,7 +22,7 @@ func TestReadContainer(t *testing.T) {
 		}
 	}`)
 	got, err := readContainer(bundle)
-	want := container{"/docker/abc", limits{1000, 1000, 5000, 10000, 16}}
+	want := container{"/docker/abc", limits{1000, 1000, 5000, 10000, 16}, filepath.Join(bundle, "rootfs")}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v", got, err)
 	}

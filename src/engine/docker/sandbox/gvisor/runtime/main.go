@@ -2,7 +2,8 @@
 //
 // runsc sets up cgroups of some kernels only, and has to be told to ignore them on the others; then nothing limits a
 // container. So this program makes the container's cgroup itself, where Docker asks for it, and enters it before it
-// becomes `runsc create`: everything that runsc starts is born inside, and no process can be missed.
+// becomes `runsc create`: everything that runsc starts is born inside, and no process can be missed. When the container is
+// deleted, it leaves a mark of whether its memory limit ended it, and removes the cgroup.
 //
 // It is called as runsc is, with runsc's flags before the ones that Docker gives (`runtimeArgs` in daemon.json). What it
 // does not know it hands on.
@@ -55,10 +56,16 @@ func create(call invocation) error {
 	return becomeRunsc(call)
 }
 
-// remove lets runsc delete the container, and then what is left in its cgroup.
+// remove says how the container ended, lets runsc delete it, and then what is left in its cgroup.
 func remove(call invocation) error {
 	// Before: the bundle may go with the container.
 	container, unreadable := readContainer(call.bundle)
+	if unreadable == nil {
+		// First of all, as Docker waits only so long for the rest. It is no reason to leave a container behind.
+		if err := markOutOfMemory(container); err != nil {
+			call.reportFailure(fmt.Errorf("whether its memory limit ended the container cannot be told: %w", err))
+		}
+	}
 	runsc, err := runscPath()
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ async function ensureAsRoot(image, note) {
 async function tryOut(image, note) {
   note('trying it out');
   const name = `berth-crun-trial-${randomUUID().slice(0, 8)}`;
-  const start = ['docker', 'run', '--name', name, '--runtime', NAME, ...TRIAL_LIMITS];
+  const start = ['docker', 'run', '--pull', 'never', '--name', name, '--runtime', NAME, ...TRIAL_LIMITS];
   try {
     await must(['timeout', TRIAL_SECONDS, ...start, '--entrypoint', 'true', image]);
   } finally {

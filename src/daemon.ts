@@ -83,6 +83,7 @@ export class Daemon {
         owner: config.owner,
         seccompProfilePath: shipped('templates', 'seccomp', 'sandbox.json'),
         hostsFile: shipped('templates', 'sandbox', 'hosts'),
+        ociRuntime: config.sandbox.ociRuntime,
         gvisor: {
           runtime: config.sandbox.gvisorRuntime,
           unenforcedLimits: config.sandbox.gvisorUnenforcedLimits,

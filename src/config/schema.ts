@@ -162,6 +162,10 @@ export const configSchema = z.strictObject({
       ),
       tmpfsInodes: int(16_384, { min: 256, max: 1_000_000 }, 'Files in /tmp and in /workspace, each.'),
       shmBytes: int(16 * MIB, { min: MIB, max: 1024 * MIB }, 'Size of /dev/shm.'),
+      ociRuntime: text(
+        '',
+        'Docker runtime of sandboxes without gVisor; runc: always there; empty: crun where Docker has it beside its default runc and it works, else the default.',
+      ),
       gvisorRuntime: text(
         '',
         'Docker runtime that isolation gvisor uses; empty: the first that Docker has of berth-runsc and runsc.',

@@ -2,9 +2,25 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"syscall"
 )
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// closeCgroupRoot takes from the code the right to write there. crun puts the hierarchies of cgroup v1 onto a
+// tmpfs that is open to everybody, which is none of the places that a reset cleans.
+func closeCgroupRoot() error {
+	var stat syscall.Stat_t
+	if syscall.Stat(cgroupRoot, &stat) != nil || stat.Mode&0o022 == 0 {
+		return nil
+	}
+	if err := syscall.Chmod(cgroupRoot, 0o755); err != nil && err != syscall.EROFS {
+		return fmt.Errorf("%s is open to everybody: %w", cgroupRoot, err)
+	}
+	return nil
+}
 
 // cgroup reads this container's own counters. The files stay open: a read costs microseconds.
 type cgroup struct {
@@ -18,7 +34,7 @@ type cgroup struct {
 
 func openCgroup() *cgroup {
 	c := &cgroup{version: "none", memoryFd: -1, limitFd: -1, oomFd: -1, cpuFd: -1}
-	const root = "/sys/fs/cgroup/"
+	const root = cgroupRoot + "/"
 	if fd := openRead(root + "memory/memory.usage_in_bytes"); fd >= 0 {
 		c.version, c.memoryFd = "v1", fd
 		c.limitFd = openRead(root + "memory/memory.limit_in_bytes")

@@ -16,6 +16,9 @@ func harden() error {
 	if err := clearInheritable(); err != nil {
 		return err
 	}
+	if err := closeCgroupRoot(); err != nil {
+		return err
+	}
 	dropped := make(chan os.Signal, 1) // nobody reads it: a full channel drops
 	for number := syscall.Signal(1); number < 32; number++ {
 		switch number {

@@ -63,7 +63,7 @@ export async function runBenchmark({ scenarios, jsonFile, profile, sandboxImage,
   try {
     await step('start berthd', async () => {
       berthd = await startBerthd(id, signal);
-      return `pid ${berthd.pid}, its pool is warm`;
+      return `pid ${berthd.pid}, its pool is warm, its sandboxes run under ${berthd.runtime}`;
     });
     client = connect({ address: berthd.grpcAddress });
     const bench = { id, berthd, client, docker: new Docker(), python, sandboxImage, compose, signal };

@@ -34,6 +34,7 @@ const OWN_RANGES = {
  * @property {string} grpcAddress
  * @property {string} appsPath its folder of apps, to put some in
  * @property {string} logFile
+ * @property {string} runtime the Docker runtime of its sandboxes
  * @property {() => Promise<number | null>} stop SIGTERM, and SIGKILL after a minute; resolves to the exit code
  * @property {() => Promise<void>} dispose stops it and removes its state
  */
@@ -76,7 +77,8 @@ export async function startBerthd(owner, signal, changed = {}) {
   try {
     const grpcAddress = await readyAddress(child, logFile, signal);
     await warmPool(grpcAddress, logFile, signal);
-    return { pid: child.pid, owner, grpcAddress, appsPath, logFile, stop, dispose };
+    const runtime = sandboxRuntime(logFile);
+    return { pid: child.pid, owner, grpcAddress, appsPath, logFile, runtime, stop, dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -120,6 +122,14 @@ async function readyAddress(child, logFile, signal) {
       throw new SetupError(`berthd did not become ready; the end of its log:\n${tail(logFile)}`);
     await delay(20);
   }
+}
+
+/** What the last choice in its log was. */
+function sandboxRuntime(logFile) {
+  const lines = readFileSync(logFile, 'utf8').trimEnd().split('\n');
+  const line = lines.findLast((text) => text.includes('"event":"sandbox_runtime"'));
+  const refused = lines.some((text) => text.includes('"event":"sandbox_runtime_refused"'));
+  return line === undefined || refused ? "Docker's default" : JSON.parse(line).runtime;
 }
 
 async function warmPool(address, logFile, signal) {

@@ -3,6 +3,7 @@
 // of an execution goes.
 import { ensureBuild, ensureDependencies } from '../../src/cli/setup/checkout.mjs';
 import { ensureCompose } from '../../src/cli/setup/compose-plugin.mjs';
+import { ensureCrun } from '../../src/cli/setup/crun.mjs';
 import { ensureDocker } from '../../src/cli/setup/docker-engine.mjs';
 import { SetupError, requireHost } from '../../src/cli/setup/host.mjs';
 import { describeImages, ensureImages } from '../../src/cli/setup/images.mjs';
@@ -21,6 +22,7 @@ async function prepare({ needsApps, needsCompose }) {
     images = await ensureImages(names, note);
     return describeImages(images);
   });
+  await step('prepare crun', (note) => ensureCrun(images[0].reference, note));
   let compose;
   if (needsCompose) {
     await step('prepare docker compose', async (note) => {

@@ -16,6 +16,8 @@ export interface UidRange {
 /** A berthd of its own that runs things on one engine. */
 export interface Engine extends AsyncDisposable {
   name: EngineName;
+  /** Docker runtime of its sandboxes: `runc` stands for what takes its place as well. Undefined where none was chosen. */
+  runtime: string | undefined;
   daemon: TestDaemon;
   uids: UidRange;
   /** What a request needs to be served by this engine. */
@@ -58,6 +60,7 @@ export async function startEngine(name: EngineName): Promise<Engine | Unavailabl
   const clients: BerthClient[] = [];
   const engine: Engine = {
     name,
+    runtime: undefined,
     daemon,
     uids,
     request: { language: 'python', isolation: name === 'gvisor' ? Isolation.GVISOR : Isolation.REUSE },
@@ -72,7 +75,13 @@ export async function startEngine(name: EngineName): Promise<Engine | Unavailabl
     },
   };
   const unavailable = await whyNot(engine);
-  if (unavailable === undefined) return engine;
+  if (unavailable === undefined) {
+    if (name === 'runc') {
+      const { runtime } = await daemon.logged(({ event }) => event === 'sandbox_runtime');
+      engine.runtime = String(runtime);
+    }
+    return engine;
+  }
   await engine[Symbol.asyncDispose]();
   return { unavailable };
 }

@@ -25,6 +25,8 @@ describe.each(ENGINES)('hostile programs on %s', (name) => {
       notes.push(`${name} was not tried: ${engine.unavailable}`);
       return;
     }
+    if (engine.runtime !== undefined && engine.runtime !== name)
+      notes.push(`${name} was ${engine.runtime}, which sandboxes use here in its place`);
     trials = new Trials(engine);
     await trials.settle();
   });

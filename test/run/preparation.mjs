@@ -1,6 +1,7 @@
 // What stages need before they can run, each prepared once and only when a chosen stage needs it.
 import { ensureBuild } from '../../src/cli/setup/checkout.mjs';
 import { ensureCompose } from '../../src/cli/setup/compose-plugin.mjs';
+import { ensureCrun } from '../../src/cli/setup/crun.mjs';
 import { ensureDocker } from '../../src/cli/setup/docker-engine.mjs';
 import { ensureGvisor } from '../../src/cli/setup/gvisor.mjs';
 import { ensureGrpcurl, requireGo } from '../../src/cli/setup/grpcurl.mjs';
@@ -33,6 +34,10 @@ const PREPARATIONS = {
       return describeImages(images);
     });
     return { BERTH_TEST_MYSQL_IMAGE: images.find(({ name }) => name === 'mysql').reference };
+  },
+  crun: async () => {
+    await step('prepare crun', (note) => ensureCrun(IMAGES[0], note));
+    return {};
   },
   gvisor: async () => {
     await step('prepare gVisor', (note) => ensureGvisor(IMAGES[0], note));

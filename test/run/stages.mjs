@@ -5,7 +5,7 @@ import { withTestDaemon } from './test-daemon.mjs';
 
 /**
  * @typedef {{passed: number, failed: number, skipped: number}} Counts
- * @typedef {'docker' | 'go' | 'images' | 'cpython' | 'grpcurl' | 'compose' | 'build' | 'gvisor'} Need
+ * @typedef {'docker' | 'go' | 'images' | 'cpython' | 'grpcurl' | 'compose' | 'build' | 'crun' | 'gvisor'} Need
  * @typedef {object} Stage
  * @property {string} name what `npm test -- NAME` selects
  * @property {Need[]} needs prepared before it, once for all stages; when that fails, so does the stage
@@ -36,12 +36,12 @@ export const STAGES = [
   { name: 'unit', needs: [], run: (env) => vitestProject('unit', env) },
   {
     name: 'integration',
-    needs: ['build', 'docker', 'go', 'images', 'compose'],
+    needs: ['build', 'docker', 'go', 'images', 'crun', 'compose'],
     run: (env) => vitestProject('integration', env),
   },
   {
     name: 'e2e',
-    needs: ['build', 'docker', 'go', 'images', 'cpython', 'grpcurl', 'compose'],
+    needs: ['build', 'docker', 'go', 'images', 'crun', 'cpython', 'grpcurl', 'compose'],
     sampled: "CPython's own tests",
     run: (env) => vitestProject('e2e', env),
   },
@@ -54,7 +54,7 @@ export const STAGES = [
   {
     name: 'hostile',
     // Not gVisor: where it is missing, the programs say that they were not tried on it.
-    needs: ['build', 'docker', 'images'],
+    needs: ['build', 'docker', 'images', 'crun'],
     sampled: 'hostile programs on each engine',
     run: (env) => vitestProject('hostile', env),
   },
@@ -72,7 +72,7 @@ export const STAGES = [
   },
   {
     name: 'soak',
-    needs: ['build', 'docker', 'images'],
+    needs: ['build', 'docker', 'images', 'crun'],
     sampled: 'the soak',
     // A seed of its own choosing each time would make two runs of the tests different.
     run: () => check([node, 'test/soak/run.mjs', '--minutes', isFull() ? '5' : '1', '--seed', 'npm-test']),

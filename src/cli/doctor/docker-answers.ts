@@ -10,6 +10,7 @@ const infoSchema = z.object({
   SwapLimit: z.boolean().default(true),
   CpuCfsQuota: z.boolean().default(true),
   PidsLimit: z.boolean().default(true),
+  DefaultRuntime: z.string().default(''),
   Runtimes: z.record(z.string(), z.unknown()).nullish(),
 });
 

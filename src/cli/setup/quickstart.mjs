@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuild, ensureDependencies } from './checkout.mjs';
+import { crunRegisteredHere, ensureCrun, removeCrunRegisteredHere } from './crun.mjs';
 import { daemonLog, daemonRuns, ensureDaemon, grpcAddress, httpAddress, stopDaemon } from './daemon.mjs';
 import { dockerStartedHere, ensureDocker, stopDockerStartedHere } from './docker-engine.mjs';
 import { ensureGvisor, gvisorRegisteredHere, removeGvisorRegisteredHere } from './gvisor.mjs';
@@ -25,6 +26,7 @@ async function up() {
   await step('build', ensureBuild);
   await step('Docker Engine', ensureDocker);
   await step('images', async (note) => describeImages(await ensureImages(IMAGES, note)));
+  await step('crun', (note) => ensureCrun(IMAGES[0], note));
   if (process.argv.includes('--gvisor')) await step('gVisor', (note) => ensureGvisor(IMAGES[0], note));
   await step('berthd', ensureDaemon);
 
@@ -55,6 +57,7 @@ async function down() {
     await step('berthd', async () => ((await stopDaemon()) ? 'stopped' : 'had ended'));
   }
   await step('containers, networks and volumes left', removeOwned);
+  if (crunRegisteredHere()) await step('crun', removeCrunRegisteredHere);
   if (gvisorRegisteredHere()) await step('gVisor', removeGvisorRegisteredHere);
   if (dockerStartedHere()) await step('Docker Engine', stopDockerStartedHere);
   say(`Kept: images, what was installed, and the state in ${stateDir()}.`);

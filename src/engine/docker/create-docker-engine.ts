@@ -14,6 +14,8 @@ export interface DockerEngineOptions {
   seccompProfilePath: string;
   /** What sandboxes see as `/etc/hosts`. */
   hostsFile: string;
+  /** Docker runtime of sandboxes without gVisor; default or empty: crun where it is there and works, else Docker's default. */
+  ociRuntime?: string;
   gvisor?: GvisorOptions;
   /** Threads for short calls. */
   callThreads: number;
@@ -44,7 +46,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   });
   const availability = new DockerAvailability({ calls, streams, owner, logger });
   const sameHost = new URL(dockerHost).protocol === 'unix:';
-  const { seccompProfilePath, hostsFile, gvisor } = options;
+  const { seccompProfilePath, hostsFile, ociRuntime = '', gvisor } = options;
   const sandboxes = new DockerSandboxEngine({
     calls,
     streams,
@@ -52,10 +54,14 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
     seccompProfilePath,
     sameHost,
     hostsFile,
+    ociRuntime,
     gvisor,
     logger,
   });
   const envs = new DockerEnvEngine({ calls, streams, availability, owner, logger });
+  availability.onChange(({ state }) => {
+    if (state === 'up') sandboxes.dockerCameBack();
+  });
   await availability.start();
   return {
     sandboxes,

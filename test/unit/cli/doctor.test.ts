@@ -8,7 +8,11 @@ import { loadConfig } from '../../../src/config/load.js';
 import { FakeIo } from './fake-io.js';
 
 const GIB_KB = 1024 * 1024;
-const INFO = { DockerRootDir: '/var/lib/docker', Runtimes: { runc: {}, runsc: {} } };
+const INFO = {
+  DockerRootDir: '/var/lib/docker',
+  DefaultRuntime: 'runc',
+  Runtimes: { crun: {}, runc: {}, runsc: {} },
+};
 
 const ROUTES = [
   'Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT',
@@ -249,6 +253,23 @@ const TROUBLES: [string, string, (host: FakeHost) => void, 'warn' | 'fail', RegE
     /BERTH_ENV_SUBNETS/,
   ],
   [
+    'sandbox runtime',
+    'not there as configured',
+    (h) => (h.config.sandbox.ociRuntime = 'youki'),
+    'fail',
+    /youki is configured.*only crun, runc, runsc/,
+    /BERTH_SANDBOX_OCI_RUNTIME/,
+  ],
+  [
+    'sandbox runtime',
+    'crun on a host of both cgroup versions',
+    (h) => (h.files['/sys/fs/cgroup/unified/cgroup.controllers'] = 'hugetlb misc\n'),
+    'warn',
+    /crun refuses.*hugetlb misc/,
+    /npm run quickstart/,
+  ],
+  ['sandbox runtime', 'no Docker', (h) => h.withoutDocker('ENOENT'), 'warn', /not known/, /Docker Engine/],
+  [
     'gVisor',
     'not there',
     (h) => (h.dockerAnswers['/info'] = answer({ ...INFO, Runtimes: { runc: {} } })),
@@ -368,6 +389,19 @@ test("networks of Berth's own, and their routes, are no collision", async () => 
     host.files['/proc/net/route'] = `${ROUTES}\nbr-1 1000D50A 00000000 0001 0 0 0 F0FFFFFF 0 0 0`;
   });
   expect(found).toMatchObject({ status: 'ok' });
+});
+
+test.each([
+  ['crun', {}, '', /^crun$/],
+  ["Docker's default without crun", { Runtimes: { runc: {} } }, '', /^runc, Docker's default; under crun/],
+  ["Docker's default that is not runc", { DefaultRuntime: 'kata' }, '', /^kata, Docker's default$/],
+  ['the configured one', {}, 'runc', /^runc, as configured$/],
+])('the runtime of sandboxes is told: %s', async (_, info, configured, text) => {
+  const found = await look('sandbox runtime', (host) => {
+    host.dockerAnswers['/info'] = answer({ ...INFO, ...info });
+    host.config.sandbox.ociRuntime = configured;
+  });
+  expect(found).toMatchObject({ status: 'ok', text: expect.stringMatching(text) });
 });
 
 test('the cgroup check says when peaks are sampled, and takes version 1', async () => {

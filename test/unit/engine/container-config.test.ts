@@ -77,11 +77,15 @@ describe('sandboxContainerBody', () => {
   });
 
   it('gives the runner a place for its socket only where the daemon can reach it, for uid 0 alone', () => {
-    const places = (over: { sameHost?: boolean; runtime?: string }): string[] =>
-      Object.keys(sandboxContainerBody(SPEC, { ...context, ...over }).HostConfig?.Tmpfs ?? {});
+    const places = (over: { sameHost?: boolean; runtime?: string }, spec = SPEC): string[] =>
+      Object.keys(sandboxContainerBody(spec, { ...context, ...over }).HostConfig?.Tmpfs ?? {});
     expect(places({ sameHost: true })).toEqual(['/tmp', '/workspace', '/berth/channel']);
     expect(places({})).toEqual(['/tmp', '/workspace']);
-    expect(places({ sameHost: true, runtime: 'runsc' })).toEqual(['/tmp', '/workspace']);
+    expect(places({ sameHost: true, runtime: 'crun' })).toEqual(['/tmp', '/workspace', '/berth/channel']);
+    expect(places({ sameHost: true, runtime: 'runsc' }, { ...SPEC, isolation: 'gvisor' })).toEqual([
+      '/tmp',
+      '/workspace',
+    ]);
     const body = sandboxContainerBody(SPEC, { ...context, sameHost: true });
     expect(body.HostConfig?.Tmpfs?.['/berth/channel']).toMatch(/mode=0700/);
   });

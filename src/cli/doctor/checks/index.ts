@@ -5,7 +5,7 @@ import { daemon } from './daemon.js';
 import { dockerDisk, stateDisk } from './disk.js';
 import { dockerEngine } from './docker.js';
 import { sandboxImage } from './images.js';
-import { gvisor, localEngine } from './isolation.js';
+import { gvisor, localEngine, ociRuntime } from './isolation.js';
 import { memory } from './memory.js';
 import { envPorts } from './ports.js';
 import { envSubnets } from './subnets.js';
@@ -23,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   cgroups,
   envPorts,
   envSubnets,
+  ociRuntime,
   gvisor,
   localEngine,
   sandboxImage,

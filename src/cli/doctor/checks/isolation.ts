@@ -1,9 +1,41 @@
-import { ok, warn, type Check } from '../check.js';
+import { fail, ok, warn, type Check } from '../check.js';
 import { dockerInfo } from '../docker-answers.js';
 import type { HostView } from '../host-view.js';
 
 const GET_GVISOR =
   'If you want it: npm run quickstart -- --gvisor, as root; it installs gVisor and registers it with Docker.';
+
+/** What sandboxes without gVisor run under; berthd's own choice is in engine/docker/sandbox/oci-runtime.ts. */
+export const ociRuntime: Check = {
+  name: 'sandbox runtime',
+  async look(host) {
+    const info = await dockerInfo(host);
+    if (info === undefined) return warn('not known while Docker does not answer', 'See Docker Engine above.');
+    const known = Object.keys(info.Runtimes ?? {});
+    const configured = host.config.sandbox.ociRuntime;
+    if (configured !== '') {
+      return known.includes(configured)
+        ? ok(`${configured}, as configured`)
+        : fail(
+            `${configured} is configured, and Docker has only ${known.join(', ')}; no sandbox can be created`,
+            `Add it to 'runtimes' in /etc/docker/daemon.json and reload Docker, or unset BERTH_SANDBOX_OCI_RUNTIME.`,
+          );
+    }
+    if (info.DefaultRuntime !== 'runc') return ok(`${info.DefaultRuntime}, Docker's default`);
+    if (!known.includes('crun')) {
+      return ok(
+        "runc, Docker's default; under crun a sandbox costs less CPU to create (npm run quickstart sets it up)",
+      );
+    }
+    const left = (await host.readText('/sys/fs/cgroup/unified/cgroup.controllers'))?.trim() ?? '';
+    return left === ''
+      ? ok('crun')
+      : warn(
+          `runc: crun refuses this host, where cgroup version 2 has controllers (${left}) beside version 1`,
+          'npm run quickstart, as root, mounts them as the others are; creating a sandbox then costs less CPU.',
+        );
+  },
+};
 
 export const gvisor: Check = {
   name: 'gVisor',

@@ -78,7 +78,7 @@ export function sandboxContainerBody(
     Tty: false,
     // Docker's health check would start a process in the sandbox every so often, which a reset takes for a left-over.
     Healthcheck: { Test: ['NONE'] },
-    // runc then makes a network namespace with nothing but loopback. With mode `none` alone Docker makes the same by programs
+    // The runtime then makes a network namespace with nothing but loopback. With mode `none` alone Docker makes the same by programs
     // of its own, which is a third of what the creation of a sandbox costs.
     NetworkDisabled: context.hostsFile !== undefined,
     Labels: { [OWNER_LABEL]: context.owner, [KIND_LABEL]: 'sandbox', [SANDBOX_LABEL]: context.sandboxId },
@@ -91,7 +91,7 @@ export function sandboxContainerBody(
         '/tmp': tmpfs,
         '/workspace': tmpfs,
         // gVisor's sockets are its own: the host does not see them.
-        ...(context.sameHost && context.runtime === undefined ? RUNNER_SOCKET_TMPFS : {}),
+        ...(context.sameHost && spec.isolation !== 'gvisor' ? RUNNER_SOCKET_TMPFS : {}),
       },
       ShmSize: limits.shmBytes,
       IpcMode: 'private',

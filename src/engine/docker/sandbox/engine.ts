@@ -21,6 +21,7 @@ import {
 } from './container-config.js';
 import { openHostCgroup } from './host-cgroup.js';
 import { DockerSandbox } from './instance.js';
+import { OciRuntime } from './oci-runtime.js';
 import { DockerRunnerChannel } from './runner-channel.js';
 import { runnerSocketPath } from './runner-socket-path.js';
 
@@ -46,6 +47,8 @@ export interface DockerSandboxEngineOptions {
   sameHost: boolean;
   /** File on this host that sandboxes see as `/etc/hosts`; only used with `sameHost`. */
   hostsFile: string;
+  /** Docker runtime of sandboxes without gVisor; default or empty: crun where it is there and works, else Docker's default. */
+  ociRuntime?: string;
   /** Default: the runtime that is there, and only with limits. */
   gvisor?: GvisorOptions;
   logger: Logger;
@@ -55,12 +58,15 @@ export interface DockerSandboxEngineOptions {
 export class DockerSandboxEngine implements SandboxEngine {
   readonly name = 'docker';
   readonly #gvisor: GvisorOptions;
+  readonly #ociRuntime: OciRuntime;
   #seccompProfile: Promise<string> | undefined;
   /** Undefined where Docker cannot see it. */
   #hostsFile: string | undefined;
 
   constructor(private readonly options: DockerSandboxEngineOptions) {
     this.#gvisor = options.gvisor ?? GVISOR_DEFAULTS;
+    const { calls, ociRuntime = '', logger } = options;
+    this.#ociRuntime = new OciRuntime({ calls, configured: ociRuntime, logger });
     this.#hostsFile = options.sameHost ? options.hostsFile : undefined;
   }
 
@@ -74,27 +80,19 @@ export class DockerSandboxEngine implements SandboxEngine {
       refused: 'SANDBOX_CREATE_FAILED',
       signal,
     };
-    const name = sandboxContainerName(sandboxId);
     try {
-      const id = await this.#createContainer(
-        name,
-        spec,
-        {
-          sandboxId,
-          owner: this.options.owner,
-          seccompProfile: await this.#readSeccompProfile(),
-          runtime: spec.isolation === 'gvisor' ? await this.#gvisorRuntime(signal) : undefined,
-          sameHost: this.options.sameHost,
-        },
-        signal,
-      );
-      throwIfCancelled(signal);
-      return await this.#start(sandboxId, id, spec, signal);
+      const under = (runtime: string | undefined): Promise<SandboxInstance> =>
+        this.#createUnder(runtime, sandboxId, spec, signal);
+      if (spec.isolation === 'gvisor') return await under(await this.#gvisorRuntime(signal));
+      return await this.#ociRuntime.use(under);
     } catch (error) {
-      // With a conflict the container of this name is another one's.
-      if (!isFailure(error, 'conflict')) await this.#discard(name);
       throw berthErrorFrom(error, context);
     }
+  }
+
+  /** Docker was away, and may have been configured anew. */
+  dockerCameBack(): void {
+    this.#ociRuntime.forget();
   }
 
   async removeStrays(isKnown: (sandboxId: string) => boolean): Promise<string[]> {
@@ -106,6 +104,28 @@ export class DockerSandboxEngine implements SandboxEngine {
       return strays.map((container) => container.labels[SANDBOX_LABEL] ?? container.name);
     } catch (error) {
       throw berthErrorFrom(error, { doing: 'removing stray sandboxes', refused: 'DOCKER_ERROR' });
+    }
+  }
+
+  /** @param runtime undefined: Docker's default */
+  async #createUnder(
+    runtime: string | undefined,
+    sandboxId: string,
+    spec: SandboxSpec,
+    signal: AbortSignal | undefined,
+  ): Promise<SandboxInstance> {
+    const name = sandboxContainerName(sandboxId);
+    const { owner, sameHost } = this.options;
+    try {
+      const seccompProfile = await this.#readSeccompProfile();
+      const context = { sandboxId, owner, seccompProfile, runtime, sameHost };
+      const id = await this.#createContainer(name, spec, context, signal);
+      throwIfCancelled(signal);
+      return await this.#start(sandboxId, id, spec, signal);
+    } catch (error) {
+      // With a conflict the container of this name is another one's.
+      if (!isFailure(error, 'conflict')) await this.#discard(name);
+      throw error;
     }
   }
 

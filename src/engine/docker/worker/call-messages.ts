@@ -35,7 +35,7 @@ export type DockerCall =
 
 export interface CallResults {
   version: { version: string; apiVersion: string; minApiVersion: string };
-  info: { runtimes: string[] };
+  info: { runtimes: string[]; defaultRuntime: string };
   inspectImage: { id: string; exposedPorts: number[] };
   createContainer: { id: string };
   startContainer: null;

@@ -105,7 +105,10 @@ async function perform(
 // dockerode hands options through to the request for these, but its types do not have them.
 interface Abortable {
   version(options: { abortSignal: AbortSignal }): Promise<Docker.DockerVersion>;
-  info(options: { abortSignal: AbortSignal }): Promise<{ Runtimes?: Record<string, unknown> }>;
+  info(options: { abortSignal: AbortSignal }): Promise<{
+    Runtimes?: Record<string, unknown>;
+    DefaultRuntime?: string;
+  }>;
 }
 
 async function version(docker: Docker, abortSignal: AbortSignal): Promise<CallResults['version']> {
@@ -119,7 +122,7 @@ async function version(docker: Docker, abortSignal: AbortSignal): Promise<CallRe
 
 async function runtimes(docker: Docker, abortSignal: AbortSignal): Promise<CallResults['info']> {
   const answer = await (docker as unknown as Abortable).info({ abortSignal });
-  return { runtimes: Object.keys(answer.Runtimes ?? {}) };
+  return { runtimes: Object.keys(answer.Runtimes ?? {}), defaultRuntime: answer.DefaultRuntime ?? '' };
 }
 
 async function hasFile(

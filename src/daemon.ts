@@ -1,4 +1,4 @@
-import { availableParallelism, hostname, totalmem } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { envService } from './api/env-service.js';
@@ -341,7 +341,6 @@ function createPools(
     acquireTimeoutMs: pool.acquireTimeoutMs,
     createTimeoutMs: pool.createTimeoutMs,
     parallelCreates: pool.parallelCreates,
-    pacesCreates: pool.parallelCreates >= availableParallelism(),
   });
 }
 

@@ -2,7 +2,6 @@ import { BerthError, messageOf } from '../errors.js';
 import type { AnySandbox, SandboxFactory } from '../sandbox/sandbox.js';
 import type { SandboxSpec } from '../sandbox/spec.js';
 import { CreationBackoff } from './creation-backoff.js';
-import { CreationPace } from './creation-pace.js';
 import type { BudgetClient, HostBudget, Promised } from './host-budget.js';
 
 /** What a pool learns of its creations. */
@@ -12,20 +11,19 @@ export interface CreationListener {
   created(id: string, sandbox: AnySandbox, tookMs: number): void;
   /** Nothing is left of it. */
   failed(id: string, error: BerthError): void;
-  /** The time to wait after a failure, or between two creations, is over. */
+  /** The time to wait after a failure is over. */
   retry(): void;
 }
 
 /**
  * Makes the sandboxes of one pool. Invariants: a container is asked for only once the budget has promised it, and the promise
  * is given back when nothing came of it; a creation ends within its time; after a failure none is begun until the back-off
- * is over, and failures side by side count as one; creations that share the host's cores are spread over time.
+ * is over, and failures side by side count as one.
  */
 export class Creations implements BudgetClient {
   readonly backoff: CreationBackoff;
   /** What each costs. */
   readonly cost: Promised;
-  readonly #pace: CreationPace | undefined;
 
   constructor(
     private readonly options: {
@@ -33,26 +31,16 @@ export class Creations implements BudgetClient {
       factory: SandboxFactory;
       budget: HostBudget;
       createTimeoutMs: number;
-      /** Creations that together keep all cores busy; undefined: fewer than that run at once. */
-      pacedCreates: number | undefined;
       now: () => number;
       listener: CreationListener;
     },
   ) {
     this.backoff = new CreationBackoff(options.now, () => options.listener.retry());
     this.cost = costOf(options.spec);
-    const { pacedCreates, listener } = options;
-    this.#pace =
-      pacedCreates === undefined ? undefined : new CreationPace(pacedCreates, () => listener.retry());
   }
 
   budgetFreed(): void {
     this.options.listener.retry();
-  }
-
-  /** Whether one may begin now beside those under way; if not, `retry` is called when it may. */
-  isDue(underWay: number): boolean {
-    return this.#pace?.allows(underWay) ?? true;
   }
 
   /**
@@ -67,7 +55,6 @@ export class Creations implements BudgetClient {
     if (!this.options.budget.tryReserve(this, this.cost, need)) return false;
     const id = this.options.factory.newId();
     const abort = new AbortController();
-    this.#pace?.begun();
     this.options.listener.begun(id, abort);
     void this.#create(id, abort);
     return true;
@@ -83,10 +70,8 @@ export class Creations implements BudgetClient {
     const startedAt = performance.now();
     try {
       const sandbox = await createWithin(factory, id, spec, createTimeoutMs, abort);
-      const tookMs = performance.now() - startedAt;
       this.backoff.succeeded();
-      this.#pace?.took(tookMs);
-      listener.created(id, sandbox, tookMs);
+      listener.created(id, sandbox, performance.now() - startedAt);
     } catch (error) {
       budget.release(this.cost, false);
       listener.failed(id, error as BerthError);

@@ -34,8 +34,6 @@ export interface PoolManagerOptions {
   acquireTimeoutMs: number;
   createTimeoutMs: number;
   parallelCreates: number;
-  /** Whether so many creations keep all cores of the engine's host busy. */
-  pacesCreates: boolean;
 }
 
 const MAINTAIN_EVERY_MS = 1_000;
@@ -74,7 +72,6 @@ export class PoolManager {
           factory,
           events: this.events,
           acquireTimeoutMs,
-          pacesCreates: options.pacesCreates,
           ...making,
         }),
     ));

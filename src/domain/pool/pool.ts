@@ -42,8 +42,6 @@ export interface PoolOptions {
   acquireTimeoutMs: number;
   createTimeoutMs: number;
   parallelCreates: number;
-  /** Whether so many creations keep all cores busy, so that they are spread over time. Default: no. */
-  pacesCreates?: boolean;
   now?: () => number;
 }
 
@@ -114,7 +112,6 @@ export class SandboxPool {
       factory,
       budget,
       createTimeoutMs,
-      pacedCreates: options.pacesCreates === true ? parallelCreates : undefined,
       now,
       listener: {
         begun: (sandboxId, abort) => life.begun(sandboxId, abort),

@@ -104,7 +104,7 @@ export class Reconciler {
     );
     for (const step of steps) {
       if (step.type === 'destroy') this.#destroy(step);
-      else this.#create(step.count, wasBlocked);
+      else this.#create(step.count);
     }
     if (wasBlocked && !this.#blocked) creations.withdraw();
   }
@@ -117,14 +117,9 @@ export class Reconciler {
     }
   }
 
-  #create(count: number, wasBlocked: boolean): void {
+  #create(count: number): void {
     const { slots, queue, creations } = this.pool;
     for (let left = count; left > 0; left--) {
-      if (!creations.isDue(slots.count('creating'))) {
-        // Its place in the budget's queue stays its own.
-        this.#blocked = wasBlocked;
-        return;
-      }
       const room = this.pool.settings().max - slots.size;
       const needed = Math.max(0, Math.min(room, queue.length - slots.count('creating')));
       this.#blocked = !creations.begin(needed);

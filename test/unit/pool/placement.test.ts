@@ -55,7 +55,6 @@ async function manager(
     acquireTimeoutMs: 5_000,
     createTimeoutMs: 5_000,
     parallelCreates: 2,
-    pacesCreates: false,
     ...options,
   });
   const leases: Lease[] = [];

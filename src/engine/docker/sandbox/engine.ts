@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { Turns } from '../../../lib/turns.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import { BerthError, messageOf } from '../../../domain/errors.js';
 import type { ChannelLoss, SandboxEngine, SandboxInstance } from '../../../domain/sandbox/engine.js';
@@ -25,6 +27,8 @@ import { OciRuntime } from './oci-runtime.js';
 import { DockerRunnerChannel } from './runner-channel.js';
 import { runnerSocketPath } from './runner-socket-path.js';
 
+/** What Docker, containerd, the shim and the runtime keep busy while they make one container. */
+const CORES_A_START = 2;
 const CREATE_TIMEOUT_MS = 60_000;
 /** Docker's word for a file that is not where it looks for it. */
 const UNSEEN_FILE = /bind source path does not exist/;
@@ -59,6 +63,11 @@ export class DockerSandboxEngine implements SandboxEngine {
   readonly name = 'docker';
   readonly #gvisor: GvisorOptions;
   readonly #ociRuntime: OciRuntime;
+  /**
+   * Containers that Docker is making. More at once than the cores can carry end no sooner, but all together, so that whoever
+   * waits for the second has waited for two; one after the other, each warms up while Docker makes the next.
+   */
+  readonly #starts: Turns;
   #seccompProfile: Promise<string> | undefined;
   /** Undefined where Docker cannot see it. */
   #hostsFile: string | undefined;
@@ -67,6 +76,9 @@ export class DockerSandboxEngine implements SandboxEngine {
     this.#gvisor = options.gvisor ?? GVISOR_DEFAULTS;
     const { calls, ociRuntime = '', logger } = options;
     this.#ociRuntime = new OciRuntime({ calls, configured: ociRuntime, logger });
+    this.#starts = new Turns(
+      options.sameHost ? Math.max(1, Math.floor(availableParallelism() / CORES_A_START)) : Infinity,
+    );
     this.#hostsFile = options.sameHost ? options.hostsFile : undefined;
   }
 
@@ -80,6 +92,10 @@ export class DockerSandboxEngine implements SandboxEngine {
       refused: 'SANDBOX_CREATE_FAILED',
       signal,
     };
+    const ofCaller = signal ?? new AbortController().signal;
+    const end = await this.#starts.take(ofCaller);
+    // One that is given up, since Docker hangs, must not hold up others.
+    ofCaller.addEventListener('abort', end, { once: true });
     try {
       const under = (runtime: string | undefined): Promise<SandboxInstance> =>
         this.#createUnder(runtime, sandboxId, spec, signal);
@@ -87,6 +103,9 @@ export class DockerSandboxEngine implements SandboxEngine {
       return await this.#ociRuntime.use(under);
     } catch (error) {
       throw berthErrorFrom(error, context);
+    } finally {
+      ofCaller.removeEventListener('abort', end);
+      end();
     }
   }
 

@@ -93,19 +93,23 @@ export class DockerSandboxEngine implements SandboxEngine {
       signal,
     };
     const ofCaller = signal ?? new AbortController().signal;
-    const end = await this.#starts.take(ofCaller);
-    // One that is given up, since Docker hangs, must not hold up others.
-    ofCaller.addEventListener('abort', end, { once: true });
+    let end: (() => void) | undefined;
     try {
+      end = await this.#starts.take(ofCaller);
+      // One that is given up, since Docker hangs, must not hold up others.
+      ofCaller.addEventListener('abort', end, { once: true });
       const under = (runtime: string | undefined): Promise<SandboxInstance> =>
         this.#createUnder(runtime, sandboxId, spec, signal);
       if (spec.isolation === 'gvisor') return await under(await this.#gvisorRuntime(signal));
       return await this.#ociRuntime.use(under);
     } catch (error) {
-      throw berthErrorFrom(error, context);
+      // Who was waiting for a turn got the signal's own reason.
+      throw berthErrorFrom(end === undefined ? cancelledError() : error, context);
     } finally {
-      ofCaller.removeEventListener('abort', end);
-      end();
+      if (end) {
+        ofCaller.removeEventListener('abort', end);
+        end();
+      }
     }
   }
 
@@ -273,5 +277,9 @@ export class DockerSandboxEngine implements SandboxEngine {
 }
 
 function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new DockerError({ code: 'cancelled', message: 'cancelled' });
+  if (signal?.aborted) throw cancelledError();
+}
+
+function cancelledError(): DockerError {
+  return new DockerError({ code: 'cancelled', message: 'cancelled' });
 }

@@ -175,6 +175,7 @@ export class Daemon {
     store.onHealthChange(() => this.#storeChanged());
     this.#recoverTimer = setInterval(() => void this.#recoverEnvs(), RECOVER_EVERY_MS).unref();
     this.executions.recorder.start();
+    await this.envs.live();
     this.#reportHost();
     const port = await this.grpc.listen();
     this.http = createHttpServer(() => this.health());
@@ -233,6 +234,7 @@ export class Daemon {
         { event: 'envs_recovered', ended, incomplete },
         'operations that were cut off are settled',
       );
+      await this.envs.settle();
       const report = await this.envs.reconcile({ dryRun: false });
       const found = Object.values(report).reduce((sum, list) => sum + list.length, 0);
       this.#report(found, { event: 'envs_reconciled', ...report }, 'what exists is what the rows say');
@@ -398,12 +400,14 @@ function createEnvs(config: Config, store: Store, docker: DockerEngine, logger: 
   return new EnvOperations({
     store: store.envs,
     ports: store.ports,
+    leases: store.leases,
     engine: docker.envs,
     templates: new MustacheTemplates(shipped('templates')),
     config: {
       ...env,
       ...FIXED_ENV_SETTINGS,
       owner,
+      host: hostname(),
       appsPath: resolve(env.appsPath === '' ? join(state.dir, 'apps') : env.appsPath),
       basePath: resolve(env.basePath === '' ? join(state.dir, 'envs') : env.basePath),
     },

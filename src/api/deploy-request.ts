@@ -1,9 +1,14 @@
-import type { AppMetadata, DeployEnvRequest } from '../../clients/typescript/src/gen/berth/v1/env_service.js';
+import {
+  RestartPolicy,
+  type AppMetadata,
+  type DeployEnvRequest,
+} from '../../clients/typescript/src/gen/berth/v1/env_service.js';
 import {
   CodePolicy,
   NetworkMode,
   type ContainerLimits,
 } from '../../clients/typescript/src/gen/berth/v1/common.js';
+import { invalid } from '../domain/errors.js';
 import type { DeployRequest } from '../domain/env/requests.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
@@ -13,6 +18,8 @@ import { refuseUnbuilt } from './unbuilt.js';
  */
 export function toDeployRequest(message: DeployEnvRequest, tenant: string): DeployRequest {
   refuseUnbuiltFields(message);
+  if (RestartPolicy[message.restartPolicy] === undefined || message.restartPolicy < 0)
+    throw invalid({ field: 'restart_policy', rule: 'must be a policy of the contract' });
   const { metadata, readyTimeoutMs } = message;
   return {
     tenant,
@@ -25,6 +32,11 @@ export function toDeployRequest(message: DeployEnvRequest, tenant: string): Depl
     environment: message.env,
     ...(readyTimeoutMs !== 0 && { readyTimeoutMs }),
     force: message.force,
+    ttlMs: message.ttlMs,
+    idleTimeoutMs: message.idleTimeoutMs,
+    queueTimeoutMs: message.queueTimeoutMs,
+    labels: message.labels,
+    restartPolicy: message.restartPolicy === RestartPolicy.NO ? 'no' : 'unless_stopped',
   };
 }
 
@@ -66,14 +78,9 @@ function refuseUnbuiltFields(message: DeployEnvRequest): void {
   const mode = message.network?.mode ?? NetworkMode.UNSPECIFIED;
   refuseUnbuilt([
     ['limits', message.limits !== undefined],
-    ['ttl_ms', message.ttlMs !== 0],
-    ['idle_timeout_ms', message.idleTimeoutMs !== 0],
     ['allowed_sources', message.allowedSources.length > 0],
     ['network', mode !== NetworkMode.UNSPECIFIED],
     ['code_policy', message.codePolicy === CodePolicy.WARN || message.codePolicy === CodePolicy.DENY],
     ['build', message.build !== undefined],
-    ['restart_policy', message.restartPolicy > 1],
-    ['labels', Object.keys(message.labels).length > 0],
-    ['queue_timeout_ms', message.queueTimeoutMs !== 0],
   ]);
 }

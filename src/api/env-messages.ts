@@ -1,5 +1,6 @@
 import { OutputStream } from '../../clients/typescript/src/gen/berth/v1/common.js';
 import {
+  ActivityKind as ActivityEnum,
   EnvHealth,
   EnvOperation,
   EnvState as StateEnum,
@@ -17,10 +18,13 @@ import {
 import { Code } from '../../clients/typescript/src/gen/google/rpc/code.js';
 import { ERROR_REASONS, type ErrorReason } from '../domain/error-reasons.js';
 import type { ProjectContainer } from '../domain/env/engine.js';
+import type { EnvPresence } from '../domain/env/env-queries.js';
 import type {
   Env,
   EnvEvent,
+  ActivityKind,
   EnvEventBody,
+  EnvHealth as Health,
   EnvState,
   OperationError,
   OperationKind,
@@ -47,9 +51,11 @@ const OPERATIONS: Record<OperationKind, EnvOperation> = {
   start: EnvOperation.START,
   reset: EnvOperation.RESET,
   destroy: EnvOperation.DESTROY,
+  expire: EnvOperation.EXPIRE,
+  extend: EnvOperation.UNSPECIFIED,
 };
 
-const RESOURCES: Record<UndoneThing['kind'], ResourceKind> = {
+export const RESOURCES: Record<UndoneThing['kind'], ResourceKind> = {
   container: ResourceKind.CONTAINER,
   network: ResourceKind.NETWORK,
   volume: ResourceKind.VOLUME,
@@ -60,29 +66,41 @@ const RESOURCES: Record<UndoneThing['kind'], ResourceKind> = {
   user: ResourceKind.DATABASE_USER,
 };
 
-const HEALTHS: Record<ProjectContainer['health'], EnvHealth> = {
+const HEALTHS: Record<Health, EnvHealth> = {
+  unknown: EnvHealth.UNSPECIFIED,
   none: EnvHealth.NONE,
   starting: EnvHealth.STARTING,
   healthy: EnvHealth.HEALTHY,
   unhealthy: EnvHealth.UNHEALTHY,
 };
 
-/** What happens to an env besides its row, for the message. */
-export interface EnvPresent {
-  operationId: string;
-  lastSeq: number;
-}
+export const ACTIVITIES: Record<ActivityKind, ActivityEnum> = {
+  operation: ActivityEnum.OPERATION,
+  session: ActivityEnum.SESSION,
+  traffic: ActivityEnum.TRAFFIC,
+  extended: ActivityEnum.EXTENDED,
+};
 
-export function toEnv(env: Env, present: EnvPresent): EnvMessage {
+/** Codes of warnings that the contract has a kind for; any other stands before its message. */
+const WARNINGS: Record<string, EnvWarningKind> = {
+  EXPIRES_SOON: EnvWarningKind.EXPIRES_SOON,
+  IDLE_SOON: EnvWarningKind.IDLE_SOON,
+  DISK: EnvWarningKind.DISK,
+  MEMORY: EnvWarningKind.MEMORY,
+  RESTARTED: EnvWarningKind.RESTARTED,
+  DRIFT: EnvWarningKind.DRIFT,
+};
+
+export function toEnv(env: Env, present: EnvPresence): EnvMessage {
   const [main = ''] = env.containerIds;
   return {
     envId: env.id,
     userId: env.userId,
     systemId: env.systemId,
     appId: env.appId,
-    state: STATES[env.state],
+    state: present.queued ? StateEnum.QUEUED : STATES[env.state],
     health: EnvHealth.UNSPECIFIED,
-    healthMessage: env.stateReason,
+    healthMessage: env.healthMessage || env.stateReason,
     url: env.url,
     port: env.port ?? 0,
     containerPort: 0,
@@ -93,34 +111,34 @@ export function toEnv(env: Env, present: EnvPresent): EnvMessage {
     containers: [],
     createTime: new Date(env.createdAt),
     updateTime: new Date(env.updatedAt),
-    readyTime: undefined,
-    expireTime: env.expiresAt === null ? undefined : new Date(env.expiresAt),
-    lastActivityTime: undefined,
-    idleTimeoutMs: 0,
+    readyTime: timeOrNone(env.readyAt),
+    expireTime: timeOrNone(env.expiresAt),
+    lastActivityTime: timeOrNone(env.lastActivity?.at ?? null),
+    idleTimeoutMs: env.idleTimeoutMs,
     limits: undefined,
     database: undefined,
     directory: env.directory,
     allowedSources: [],
     network: undefined,
-    restartPolicy: RestartPolicy.UNLESS_STOPPED,
-    operation: EnvOperation.UNSPECIFIED,
+    restartPolicy: env.restartPolicy === 'no' ? RestartPolicy.NO : RestartPolicy.UNLESS_STOPPED,
+    operation: present.operation ? OPERATIONS[present.operation] : EnvOperation.UNSPECIFIED,
     operationId: present.operationId,
     lastSeq: present.lastSeq,
     lastError: undefined,
-    labels: {},
-    host: '',
-    diskBytes: 0,
+    labels: env.labels,
+    host: env.host,
+    diskBytes: env.diskBytes,
     attachable: false,
   };
 }
 
 /** The message with what only a live look at the containers tells. */
-export function withContainers(env: EnvMessage, containers: ProjectContainer[]): EnvMessage {
+export function withContainers(env: EnvMessage, row: Env, containers: ProjectContainer[]): EnvMessage {
   const [app] = containers;
   if (app === undefined) return env;
   return {
     ...env,
-    health: app.state === 'running' ? HEALTHS[app.health] : EnvHealth.UNSPECIFIED,
+    health: liveHealth(row, app),
     containerPort: app.publishedPorts[0] ?? 0,
     limits: { memoryBytes: app.memoryBytes, cpus: app.cpus, maxProcesses: 0, scratchBytes: 0 },
     containers: containers.map((container) => ({
@@ -136,6 +154,12 @@ export function withContainers(env: EnvMessage, containers: ProjectContainer[]):
       oomKilled: container.oomKilled,
     })),
   };
+}
+
+/** What Docker's health check says, if it has come to a result; else what was seen last. */
+function liveHealth(row: Env, app: ProjectContainer): EnvHealth {
+  const decided = app.health === 'healthy' || app.health === 'unhealthy';
+  return HEALTHS[app.state === 'running' && decided ? app.health : row.health];
 }
 
 /** One event as the contract has it. `env` is asked for only where the message carries the env as it is now. */
@@ -166,7 +190,11 @@ async function toBody(event: EnvEvent, env: () => Promise<EnvMessage>): Promise<
     case 'queued':
       return {
         $case: 'queued',
-        value: { position: body.position, running: 0, reason: 'other operations are under way' },
+        value: {
+          position: body.position,
+          running: body.running ?? 0,
+          reason: body.reason ?? 'other operations are under way',
+        },
       };
     case 'step_started':
       return {
@@ -224,11 +252,21 @@ async function toBody(event: EnvEvent, env: () => Promise<EnvMessage>): Promise<
       return {
         $case: 'warning',
         value: {
-          kind: EnvWarningKind.UNSPECIFIED,
-          message: `${body.code}: ${body.message}`,
-          effectiveTime: undefined,
+          kind: WARNINGS[body.code] ?? EnvWarningKind.UNSPECIFIED,
+          message: body.code in WARNINGS ? body.message : `${body.code}: ${body.message}`,
+          effectiveTime: timeOrNone(body.effectiveAt ?? null),
           finding: undefined,
         },
+      };
+    case 'health_changed':
+      return {
+        $case: 'healthChanged',
+        value: { from: HEALTHS[body.from], to: HEALTHS[body.to], message: body.message },
+      };
+    case 'expiry_changed':
+      return {
+        $case: 'expiryChanged',
+        value: { expireTime: timeOrNone(body.expiresAt), cause: ACTIVITIES[body.cause] },
       };
     case 'succeeded':
       return {
@@ -238,7 +276,7 @@ async function toBody(event: EnvEvent, env: () => Promise<EnvMessage>): Promise<
           outcome: toOutcome(body),
           tookMs: body.elapsedMs,
           timings: body.timings.map(toTiming),
-          removed: [],
+          removed: (body.removed ?? []).map(toHeld),
         },
       };
     case 'failed':
@@ -290,7 +328,10 @@ function toChange(kind: OperationKind): OperationOutcome {
     case 'reset':
       return OperationOutcome.RESET;
     case 'destroy':
+    case 'expire':
       return OperationOutcome.DESTROYED;
+    case 'extend':
+      return OperationOutcome.UNCHANGED;
   }
 }
 
@@ -301,8 +342,8 @@ function toEnvError(error: OperationError, time: number): EnvError {
     step: error.step,
     logLines: toLogLines(error.logTail),
     undoErrors: error.undoErrors.map((message) => toUndoFailed('', message, 0)),
-    metadata: {},
-    retryAfterMs: 0,
+    metadata: error.metadata ?? {},
+    retryAfterMs: error.retryAfterMs ?? 0,
     time: new Date(time),
     code: Code[codeNameOf(error.reason)],
   };
@@ -322,6 +363,10 @@ function toTiming({ step, elapsedMs }: StepTiming): { step: string; tookMs: numb
 
 function toHeld({ kind, name }: UndoneThing): HeldResource {
   return { kind: RESOURCES[kind], name, id: '', state: '' };
+}
+
+function timeOrNone(time: number | null): Date | undefined {
+  return time === null ? undefined : new Date(time);
 }
 
 function toLogLines(lines: string[]): LogLine[] {

@@ -7,12 +7,13 @@ import {
   type EnvEvent as EventMessage,
   type EnvServiceServer,
   type ListEnvsRequest,
+  type ResetEnvRequest,
   type StartEnvRequest,
   type StreamEnvLogsRequest,
   type StreamEnvLogsResponse,
   type WatchEnvRequest,
 } from '../../clients/typescript/src/gen/berth/v1/env_service.js';
-import { BerthError, invalid } from '../domain/errors.js';
+import { invalid } from '../domain/errors.js';
 import type { LogEntry } from '../domain/env/env-queries.js';
 import type { OperationHandle } from '../domain/env/event-log.js';
 import type { Env, EnvEvent } from '../domain/env/model.js';
@@ -22,6 +23,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { service, serverStream, type Service, unary, type CallContext } from './calls.js';
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
+import { toExplanation } from './explain-messages.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
 type EventResponse = { event: EventMessage };
@@ -29,8 +31,7 @@ type EventResponse = { event: EventMessage };
 /** EnvService over the env domain. */
 export function envService(envs: EnvOperations, logger: Logger): Service {
   const encode = async (env: Env): Promise<EnvMessage> => {
-    const { operation, lastSeq } = await envs.present(env);
-    return toEnv(env, { operationId: operation?.operationId ?? '', lastSeq });
+    return toEnv(env, await envs.present(env));
   };
 
   async function* encoded(events: AsyncIterable<EnvEvent>, tenant: string): AsyncGenerator<EventResponse> {
@@ -87,24 +88,33 @@ export function envService(envs: EnvOperations, logger: Logger): Service {
       stopEnv: operation<{ envId: string; requestId: string }>((request, { tenant, signal }) =>
         envs.stop({ tenant, ...named(request) }, signal),
       ),
-      startEnv: operation<StartEnvRequest>((request, { tenant, signal }) => {
-        if (request.readyTimeoutMs !== 0)
-          throw new BerthError('NOT_BUILT', 'ready_timeout_ms is not built yet; leave it out');
-        return envs.start({ tenant, ...named(request) }, signal);
-      }),
+      startEnv: operation<StartEnvRequest>((request, { tenant, signal }) =>
+        envs.start({ tenant, ...named(request), readyTimeoutMs: request.readyTimeoutMs }, signal),
+      ),
+      resetEnv: operation<ResetEnvRequest>((request, { tenant, signal }) =>
+        envs.reset({ tenant, ...named(request), readyTimeoutMs: request.readyTimeoutMs }, signal),
+      ),
       destroyEnv: operation<{ envId: string; requestId: string }>((request, { tenant, signal }) =>
         envs.destroy({ tenant, ...named(request) }, signal),
       ),
       watchEnv: serverStream(logger, watch),
       getEnv: unary(logger, async ({ envId }, { tenant, signal }) => {
         const env = await envs.get(tenant, envId);
-        return { env: withContainers(await encode(env), await envs.containers(env, signal)) };
+        return { env: withContainers(await encode(env), env, await envs.containers(env, signal)) };
       }),
       listEnvs: unary(logger, async (request, { tenant }) => {
         const filter = toFilter(request, tenant);
         if (filter === undefined) return { envs: [], nextPageToken: '' };
         const page = await envs.list(filter, request.pageSize, request.pageToken);
         return { envs: await Promise.all(page.items.map(encode)), nextPageToken: page.nextPageToken };
+      }),
+      extendEnv: unary(logger, async ({ envId, requestId, ttlMs }, { tenant }) => ({
+        env: await encode(await envs.extend({ tenant, envId, requestId, ttlMs })),
+      })),
+      explainEnv: unary(logger, async ({ envId }, { tenant, signal }) => {
+        const env = await envs.get(tenant, envId);
+        const message = withContainers(await encode(env), env, await envs.containers(env, signal));
+        return toExplanation(message, env, await envs.explain(env, signal), Date.now());
       }),
       streamEnvLogs: serverStream(logger, logs),
     },
@@ -121,8 +131,6 @@ function named({ envId, requestId }: { envId: string; requestId: string }): {
 
 /** Undefined: the filter names only states that no env of this version is ever in. */
 function toFilter(request: ListEnvsRequest, tenant: string): EnvFilter | undefined {
-  if (Object.keys(request.labels).length > 0)
-    throw new BerthError('NOT_BUILT', 'labels are not built yet; leave the filter out');
   const unknown = request.states.some(
     (number) => number === EnvState.UNSPECIFIED || EnvState[number] === undefined,
   );
@@ -135,6 +143,7 @@ function toFilter(request: ListEnvsRequest, tenant: string): EnvFilter | undefin
     ...(request.userId !== '' && { userId: request.userId }),
     ...(request.systemId !== '' && { systemId: request.systemId }),
     ...(request.appId !== '' && { appId: request.appId }),
+    ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(states.length > 0 && { states, includeEnded: true }),
   };
 }

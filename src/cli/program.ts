@@ -7,8 +7,10 @@ import { cancelCommand } from './commands/cancel.js';
 import { deployCommand } from './commands/deploy.js';
 import { doctorCommand } from './commands/doctor.js';
 import { executionsCommand } from './commands/executions.js';
+import { explainCommand } from './commands/explain.js';
+import { extendCommand } from './commands/extend.js';
 import { imagesCommand } from './commands/images.js';
-import { removeCommand, startCommand, stopCommand } from './commands/lifecycle.js';
+import { removeCommand, resetCommand, startCommand, stopCommand } from './commands/lifecycle.js';
 import { logsCommand } from './commands/logs.js';
 import { poolsCommand } from './commands/pools.js';
 import { psCommand } from './commands/ps.js';
@@ -34,7 +36,10 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     logsCommand(cli),
     stopCommand(cli),
     startCommand(cli),
+    resetCommand(cli),
     removeCommand(cli),
+    extendCommand(cli),
+    explainCommand(cli),
     poolsCommand(cli),
     imagesCommand(cli),
     doctorCommand(cli),

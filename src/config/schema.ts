@@ -320,6 +320,46 @@ export const configSchema = z.strictObject({
       maxAppBytes: int(64 * MIB, { min: 1_024, max: 4096 * MIB }, 'Size of an app, files together.'),
       maxAppFiles: int(10_000, { min: 1, max: 1_000_000 }, 'Files of an app.'),
       maxConcurrentOperations: int(10, { min: 1, max: 1_000 }, 'Deployments at once; more wait in order.'),
+      maxQueuedOperations: int(
+        100,
+        { min: 0, max: 100_000 },
+        'Deployments that may wait; more are refused with RESOURCE_EXHAUSTED.',
+      ),
+      queueTimeoutMs: int(
+        10 * MINUTE,
+        { min: 1, max: 24 * 60 * MINUTE },
+        'Time a deployment may wait when it names none.',
+      ),
+      ttlMs: int(
+        60 * MINUTE,
+        { min: 1_000, max: 7 * 24 * 60 * MINUTE },
+        'Time to live of an env that names none.',
+      ),
+      idleTimeoutMs: int(
+        120 * MINUTE,
+        { min: 1_000, max: 7 * 24 * 60 * MINUTE },
+        'Time without activity after which an env that names none is destroyed.',
+      ),
+      warnBeforeMs: int(
+        5 * MINUTE,
+        { min: 0, max: 24 * 60 * MINUTE },
+        "How long before its end an env's event stream warns of it; at most half of its time.",
+      ),
+      sweepIntervalMs: int(
+        10_000,
+        { min: 100, max: 10 * MINUTE },
+        'How often the time that envs have left, and the traffic on their ports, are looked at.',
+      ),
+      maxDiskBytes: int(
+        1024 * MIB,
+        { min: MIB, max: 16 * 1024 * 1024 * MIB },
+        "What an env's directory, volumes and containers may write to disk; one that has more is stopped.",
+      ),
+      minFreeDiskBytes: int(
+        512 * MIB,
+        { min: 0, max: 16 * 1024 * 1024 * MIB },
+        'Free space on disk that a deployment has to leave.',
+      ),
     })
     .prefault({}),
   shutdown: z

@@ -70,6 +70,12 @@ export const ERROR_REASONS = {
   PORT_NONE_FREE: ['RESOURCE_EXHAUSTED', 'No free host port is left in the configured range.'],
   PORT_TAKEN: ['ABORTED', 'Another process took the host port between claim and start.'],
   SUBNET_NONE_FREE: ['RESOURCE_EXHAUSTED', 'No free subnet is left in the configured range.'],
+  ENV_CAPACITY: [
+    'RESOURCE_EXHAUSTED',
+    'The host lacks something that the deployment needs; QuotaFailure names each.',
+  ],
+  QUEUE_FULL: ['RESOURCE_EXHAUSTED', 'As many deployments wait as may wait.'],
+  QUEUE_TIMEOUT: ['RESOURCE_EXHAUSTED', 'The deployment waited for a place for as long as it may.'],
   UNDO_INCOMPLETE: [
     'INTERNAL',
     'The step failed and not everything could be undone; the reconciler retries.',

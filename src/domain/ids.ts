@@ -27,6 +27,6 @@ export function newEnvId(): string {
 }
 
 /** `<prefix>-` and 12 hex digits, for operations, executions, sandboxes and lives of the daemon. */
-export function newId(prefix: 'op' | 'exec' | 'sbx' | 'life'): string {
+export function newId(prefix: 'op' | 'exec' | 'sbx' | 'life' | 'sweep'): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`;
 }

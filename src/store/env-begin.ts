@@ -1,7 +1,9 @@
 import type { Env, EnvEvent, EnvEventBody, EnvKey, EnvState, Operation } from '../domain/env/model.js';
+import type { EnvPatch } from '../domain/env/store.js';
 import { BerthError } from '../domain/errors.js';
+import { replaceLabels } from './env-labels.js';
 import { appendEvents } from './event-log.js';
-import { envFromRow, envToRow } from './rows/env-row.js';
+import { envFromRow, envToRow, patchToRow } from './rows/env-row.js';
 import { operationToRow } from './rows/operation-row.js';
 import type { Database, Trx } from './schema.js';
 
@@ -34,6 +36,7 @@ export async function claim(
   if (holder !== undefined) return { conflict: holder };
   const row = envToRow(env, bodies.length);
   await trx.insertInto('envs').values(row).execute();
+  await replaceLabels(trx, env.id, env.labels);
   await trx.insertInto('operations').values(operationToRow(operation)).execute();
   const events = await appendEvents(trx, env.id, bodies.length, Date.now(), ofOperation(operation, bodies));
   return { env: envFromRow(row), events };
@@ -46,14 +49,14 @@ export async function beginOperation(
   from: readonly EnvState[],
   state: EnvState,
   bodies: EnvEventBody[],
+  patch: EnvPatch = {},
 ): Promise<{ env: Env; events: EnvEvent[] } | { refused: Env | undefined }> {
   await assertRequestUnused(trx, operation);
   const now = Date.now();
   const { numUpdatedRows } = await trx
     .updateTable('envs')
     .set((eb) => ({
-      state,
-      state_reason: '',
+      ...patchToRow({ stateReason: '', ...patch, state }),
       updated_at: now,
       last_seq: eb('last_seq', '+', bodies.length),
     }))
@@ -70,12 +73,13 @@ export async function beginOperation(
     .where('live', '=', 1)
     .executeTakeFirst();
   if (numUpdatedRows === 0n || row === undefined) return { refused: row && envFromRow(row) };
+  await replaceLabels(trx, row.id, patch.labels);
   await trx.insertInto('operations').values(operationToRow(operation)).execute();
   const events = await appendEvents(trx, row.id, row.last_seq, now, ofOperation(operation, bodies));
   return { env: envFromRow(row), events };
 }
 
-async function assertRequestUnused(trx: Trx, operation: Operation): Promise<void> {
+export async function assertRequestUnused(trx: Trx, operation: Operation): Promise<void> {
   if (operation.requestId === '') return;
   const used = await trx
     .selectFrom('operations')

@@ -1,9 +1,10 @@
 import type { EnvEvent, OperationState } from '../domain/env/model.js';
 import type { EnvPatch, EnvStore, NewEvent } from '../domain/env/store.js';
 import { BerthError } from '../domain/errors.js';
+import { assertRequestUnused } from './env-begin.js';
 import { appendEvents } from './event-log.js';
 import { isEnded, patchToRow } from './rows/env-row.js';
-import { UNFINISHED_STATES } from './rows/operation-row.js';
+import { operationToRow, UNFINISHED_STATES } from './rows/operation-row.js';
 import type { CheckpointTable, Trx } from './schema.js';
 
 type Change = Parameters<EnvStore['commit']>[0];
@@ -23,6 +24,10 @@ export async function commit(trx: Trx, change: Change): Promise<EnvEvent[]> {
     const patch = change.env?.id === envId ? change.env.patch : undefined;
     const lastSeq = await touchEnv(trx, envId, patch, own.length, now);
     appended.set(envId, await appendEvents(trx, envId, lastSeq, now, own));
+  }
+  if (change.newOperation !== undefined) {
+    await assertRequestUnused(trx, change.newOperation);
+    await trx.insertInto('operations').values(operationToRow(change.newOperation)).execute();
   }
   if (change.operation !== undefined) await changeOperation(trx, change.operation, now);
   if (change.checkpoint !== undefined) await saveCheckpoint(trx, change.checkpoint, now);

@@ -17,13 +17,24 @@ export async function listEnvs(
 ): Promise<Page<Env>> {
   const query = queryOf(filter);
   const after = decodePageToken(pageToken, query);
-  const { userId, systemId, appId, states, includeEnded } = filter;
+  const { userId, systemId, appId, states, includeEnded, labels = {} } = filter;
   let select = db.selectFrom('envs').selectAll().where('tenant', '=', filter.tenant);
   if (userId !== undefined) select = select.where('user_id', '=', userId);
   if (systemId !== undefined) select = select.where('system_id', '=', systemId);
   if (appId !== undefined) select = select.where('app_id', '=', appId);
   if (states !== undefined && states.length > 0) select = select.where('state', 'in', states);
   else if (includeEnded !== true) select = select.where('live', '=', 1);
+  for (const [name, value] of Object.entries(labels))
+    select = select.where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('env_labels')
+          .select('env_labels.env_id')
+          .whereRef('env_labels.env_id', '=', 'envs.id')
+          .where('env_labels.name', '=', name)
+          .where('env_labels.value', '=', value),
+      ),
+    );
   if (after !== undefined)
     select = select.where((eb) =>
       eb.or([
@@ -45,6 +56,7 @@ export async function listEnvs(
 /** What a page token is bound to. */
 function queryOf(filter: EnvFilter): unknown {
   const states = filter.states === undefined ? [] : [...filter.states].sort();
-  const { tenant, userId, systemId, appId, includeEnded } = filter;
-  return ['envs', tenant, userId ?? null, systemId ?? null, appId ?? null, states, includeEnded ?? false];
+  const { tenant, userId, systemId, appId, includeEnded, labels = {} } = filter;
+  const ids = [tenant, userId ?? null, systemId ?? null, appId ?? null];
+  return ['envs', ...ids, states, includeEnded ?? false, Object.entries(labels).sort()];
 }

@@ -7,9 +7,10 @@ import type {
   EnvState,
   Operation,
 } from '../domain/env/model.js';
-import type { EnvFilter, EnvStore, Page } from '../domain/env/store.js';
+import type { EnvFilter, EnvPatch, EnvStore, Page } from '../domain/env/store.js';
 import { beginOperation, claim, findLive } from './env-begin.js';
 import { commit } from './env-commit.js';
+import { saveActivities, saveDiskBytes } from './env-measures.js';
 import { listEnvs } from './env-list.js';
 import { readEvents } from './event-log.js';
 import { envFromRow } from './rows/env-row.js';
@@ -33,12 +34,21 @@ export class EnvRepository implements EnvStore {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
+    patch?: EnvPatch,
   ): Promise<{ env: Env; events: EnvEvent[] } | { refused: Env | undefined }> {
-    return await this.transactor.write((trx) => beginOperation(trx, operation, from, state, events));
+    return await this.transactor.write((trx) => beginOperation(trx, operation, from, state, events, patch));
   }
 
   async commit(change: Parameters<EnvStore['commit']>[0]): Promise<EnvEvent[]> {
     return await this.transactor.write((trx) => commit(trx, change));
+  }
+
+  async saveActivities(activities: Parameters<EnvStore['saveActivities']>[0]): Promise<void> {
+    await this.transactor.write((trx) => saveActivities(trx, activities));
+  }
+
+  async saveDiskBytes(sizes: ReadonlyMap<string, number>): Promise<void> {
+    await this.transactor.write((trx) => saveDiskBytes(trx, sizes));
   }
 
   async get(tenant: string, envId: string): Promise<Env | undefined> {

@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
-import type { EnvStore, PortStore } from '../domain/env/store.js';
+import type { EnvStore, LeaseStore, PortStore } from '../domain/env/store.js';
 import type { ExecutionStore } from '../domain/sandbox/execution-store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Availability, type StoreHealth } from './availability.js';
 import type { Backend } from './backend.js';
 import { EnvRepository } from './env-repository.js';
 import { ExecutionRepository } from './execution-repository.js';
+import { LeaseRepository } from './lease-repository.js';
 import { migrate } from './migrations/migrate.js';
 import { mysqlBackend } from './mysql/backend.js';
 import { parseDatabaseUrl } from './mysql/database-url.js';
@@ -27,6 +28,7 @@ export interface Store extends AsyncDisposable {
   readonly envs: EnvStore;
   readonly ports: PortStore;
   readonly executions: ExecutionStore;
+  readonly leases: LeaseStore;
   health(): StoreHealth;
   /** Calls `listener` on each change of health; the answer unsubscribes. */
   onHealthChange(listener: (health: StoreHealth) => void): () => void;
@@ -53,6 +55,7 @@ class OpenStore implements Store {
   readonly envs: EnvStore;
   readonly ports: PortStore;
   readonly executions: ExecutionStore;
+  readonly leases: LeaseStore;
   readonly #backend: Backend;
   readonly #availability: Availability;
   readonly #transactor: Transactor;
@@ -75,6 +78,7 @@ class OpenStore implements Store {
     this.envs = new EnvRepository(this.#transactor);
     this.ports = new PortRepository(this.#transactor);
     this.executions = new ExecutionRepository(this.#transactor);
+    this.leases = new LeaseRepository(this.#transactor, backend.types.now);
   }
 
   async start(): Promise<void> {

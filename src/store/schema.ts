@@ -6,7 +6,9 @@ export interface Schema {
   operations: OperationTable;
   checkpoints: CheckpointTable;
   env_events: EnvEventTable;
+  env_labels: EnvLabelTable;
   port_usage: PortUsageTable;
+  leases: LeaseTable;
   executions: ExecutionTable;
   execution_labels: ExecutionLabelTable;
 }
@@ -36,6 +38,36 @@ export interface EnvTable {
   created_at: number;
   updated_at: number;
   expires_at: number | null;
+  // NULL in rows of before migration 0008.
+  owner: string | null;
+  host: string | null;
+  ttl_ms: number | null;
+  idle_timeout_ms: number | null;
+  ready_at: number | null;
+  last_activity_at: number | null;
+  last_activity: string | null;
+  last_extension: string | null;
+  expiry_warned_for: number | null;
+  idle_warned_for: number | null;
+  restart_policy: string | null;
+  health: string | null;
+  health_message: string | null;
+  database_request: string | null;
+  disk_bytes: number | null;
+  labels: string | null;
+}
+
+export interface EnvLabelTable {
+  env_id: string;
+  name: string;
+  value: string;
+}
+
+export interface LeaseTable {
+  name: string;
+  holder: string;
+  /** By the database's clock. */
+  until: number;
 }
 
 export interface OperationTable {

@@ -5,7 +5,7 @@ import { EXIT } from '../exit-codes.js';
 import { followOperation } from '../operation/follow.js';
 import type { CommonOptions } from '../session.js';
 
-type Operation = 'stop' | 'start' | 'destroy';
+type Operation = 'stop' | 'start' | 'reset' | 'destroy';
 
 export function stopCommand(cli: Cli): Command {
   return lifecycleCommand(cli, 'stop', 'stop', 'stop envs; their containers and data are kept');
@@ -13,6 +13,10 @@ export function stopCommand(cli: Cli): Command {
 
 export function startCommand(cli: Cli): Command {
   return lifecycleCommand(cli, 'start', 'start', 'start stopped envs');
+}
+
+export function resetCommand(cli: Cli): Command {
+  return lifecycleCommand(cli, 'reset', 'reset', 'make the containers of envs anew and drop their data');
 }
 
 export function removeCommand(cli: Cli): Command {

@@ -29,6 +29,13 @@ export interface DatabaseProvider {
   prepare(envId: string, request: DatabaseRequest, signal: AbortSignal): Promise<PreparedDatabase>;
   /** Undoes `prepare`, also a half-done one. Repeatable. */
   remove(envId: string, data: Record<string, unknown>, signal: AbortSignal): Promise<UndoneThing[]>;
+  /** Drops what the app wrote and loads its SQL anew; `data` is what `prepare` recorded. Returns what was dropped. Repeatable. */
+  reset(
+    envId: string,
+    request: DatabaseRequest,
+    data: Record<string, unknown>,
+    signal: AbortSignal,
+  ): Promise<UndoneThing[]>;
 }
 
 export class DatabaseProviderRegistry {

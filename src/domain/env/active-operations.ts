@@ -1,9 +1,13 @@
-import { type BerthError, messageOf } from '../errors.js';
+import { BerthError, messageOf } from '../errors.js';
+import type { EnvConfig } from './config.js';
 import type { Deployer } from './deployer.js';
 import type { Run } from './operation-run.js';
 import type { EnvEventLog, OperationHandle } from './event-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { Slots } from './slots.js';
+
+/** When it is worth another try after waiting in vain. */
+const QUEUE_RETRY_MS = 30_000;
 
 /** An operation that this daemon is carrying out. */
 export interface ActiveOperation {
@@ -11,6 +15,8 @@ export interface ActiveOperation {
   readonly handle: OperationHandle;
   /** Resolves when it has ended, well or not. */
   readonly settled: Promise<void>;
+  /** It waits for a place. */
+  readonly queued: boolean;
   cancel(reason: BerthError): void;
 }
 
@@ -28,9 +34,19 @@ export class ActiveOperations {
     private readonly deployer: Deployer,
     private readonly events: EnvEventLog,
     private readonly logger: Logger,
-    maxConcurrentDeployments: number,
+    private readonly config: Pick<EnvConfig, 'maxConcurrentOperations' | 'queueTimeoutMs'>,
   ) {
-    this.#slots = new Slots(maxConcurrentDeployments);
+    this.#slots = new Slots(config.maxConcurrentOperations);
+  }
+
+  /** Deployments that wait for a place. */
+  get waiting(): number {
+    return this.#slots.waiting;
+  }
+
+  /** Whether the next deployment waits. */
+  get isFull(): boolean {
+    return this.#slots.isFull;
   }
 
   find(envId: string): ActiveOperation | undefined {
@@ -68,7 +84,8 @@ export class ActiveOperations {
     this.announce(run.operation.id);
     const controller = new AbortController();
     const started: Run = { ...run, signal: controller.signal };
-    const settled = this.#carryOut(started, work).finally(() => {
+    const wait = { queued: false };
+    const settled = this.#carryOut(started, wait, work).finally(() => {
       this.#byEnv.delete(envId);
       this.forget(run.operation.id);
     });
@@ -76,19 +93,26 @@ export class ActiveOperations {
       run: started,
       handle,
       settled,
+      get queued() {
+        return wait.queued;
+      },
       cancel: (reason: BerthError) => controller.abort(reason),
     };
     this.#byEnv.set(envId, active);
     return active;
   }
 
-  async #carryOut(run: Run, work: (deployer: Deployer, run: Run) => Promise<void>): Promise<void> {
+  async #carryOut(
+    run: Run,
+    wait: { queued: boolean },
+    work: (deployer: Deployer, run: Run) => Promise<void>,
+  ): Promise<void> {
     const { operation, plan } = run;
     try {
       const waits = plan.kind === 'deploy' && plan.steps.length > 0;
-      const release = waits
-        ? await this.#slots.take(run.signal, (position) => this.#queued(run, position))
-        : () => {};
+      const release = waits ? await this.#place(run, wait) : () => {};
+      // It had its terminal event in the queue.
+      if (!release) return;
       try {
         await work(this.deployer, run);
       } finally {
@@ -103,8 +127,40 @@ export class ActiveOperations {
     }
   }
 
-  async #queued(run: Run, position: number): Promise<void> {
-    const { id, envId } = run.operation;
-    await this.events.commit({ events: [{ envId, operationId: id, body: { type: 'queued', position } }] });
+  /** @returns the release of its place; undefined when it waited for too long and has failed */
+  async #place(run: Run, wait: { queued: boolean }): Promise<(() => void) | undefined> {
+    const timeoutMs = run.plan.queueTimeoutMs ?? this.config.queueTimeoutMs;
+    try {
+      return await this.#slots.take(run.signal, {
+        timeoutMs,
+        timedOut: () => queueTimeout(timeoutMs, this.config.maxConcurrentOperations),
+        onPosition: (position, running) => {
+          wait.queued = true;
+          return this.#queued(run, position, running);
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.reason !== 'QUEUE_TIMEOUT') throw error;
+      const { reason, message, retryAfterMs } = error;
+      await this.deployer.undo(run, { reason, message, step: '', logTail: [], undoErrors: [], retryAfterMs });
+      return undefined;
+    } finally {
+      wait.queued = false;
+    }
   }
+
+  async #queued(run: Run, position: number, running: number): Promise<void> {
+    const { id, envId } = run.operation;
+    const reason = `${running} deployments are under way, as many as may be at once`;
+    const body = { type: 'queued', position, running, reason } as const;
+    await this.events.commit({ events: [{ envId, operationId: id, body }] });
+  }
+}
+
+function queueTimeout(timeoutMs: number, places: number): BerthError {
+  return new BerthError(
+    'QUEUE_TIMEOUT',
+    `it waited ${timeoutMs} ms for one of the ${places} places for deployments; nothing was done, try again later`,
+    { retryAfterMs: QUEUE_RETRY_MS },
+  );
 }

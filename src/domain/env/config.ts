@@ -2,6 +2,8 @@
 export interface EnvConfig {
   /** Owner label of this daemon; also tells its operations from those of another daemon on the same database. */
   owner: string;
+  /** Name of the daemon's host, recorded with its envs. */
+  host: string;
   /** Folder of the apps: `{appsPath}/{appId}/metadata.json`. Absolute. */
   appsPath: string;
   /** Folder of the env directories: `{basePath}/{tenant}/{user}/{system}/{app}`. Absolute. */
@@ -30,6 +32,22 @@ export interface EnvConfig {
   maxAppFiles: number;
   /** Deployments at once; more wait in order. */
   maxConcurrentOperations: number;
+  /** Deployments that may wait; more are refused. */
+  maxQueuedOperations: number;
+  /** Time a deployment may wait when it names none. */
+  queueTimeoutMs: number;
+  /** Time to live of an env that names none. */
+  ttlMs: number;
+  /** Time without activity after which an env that names none is destroyed. */
+  idleTimeoutMs: number;
+  /** How long before its end an env's event stream warns of it; at most half of its time. */
+  warnBeforeMs: number;
+  /** How often the time and the traffic of envs are looked at. */
+  sweepIntervalMs: number;
+  /** What the directory, the volumes and the written layers of one env may take on disk. */
+  maxDiskBytes: number;
+  /** Free space on disk that a deployment leaves. */
+  minFreeDiskBytes: number;
   /** How many ports a deployment tries when Docker finds one taken. */
   portAttempts: number;
   /** Time one undo may take. */

@@ -1,8 +1,18 @@
 import { messageOf } from '../errors.js';
+import type { EnvClock } from './clock.js';
 import type { EnvEventLog } from './event-log.js';
+import { lifeAfter } from './life/after-success.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { logTail } from './log-tail.js';
-import { failureOf, failureState, OUTCOMES, retryFrom, stateChange, type Failure } from './operation-end.js';
+import {
+  failureOf,
+  failureState,
+  isRemoval,
+  OUTCOMES,
+  retryFrom,
+  stateChange,
+  type Failure,
+} from './operation-end.js';
 import type { Checkpoint, EnvEventBody, Operation, OperationError } from './model.js';
 import type { Run } from './operation-run.js';
 import type { PlanStep } from './plan.js';
@@ -15,6 +25,7 @@ export interface DeployerDeps extends StepDeps {
   store: EnvStore;
   events: EnvEventLog;
   logger: Logger;
+  clock: EnvClock;
 }
 
 /**
@@ -85,12 +96,14 @@ export class Deployer {
     const { kind, decision, states } = run.plan;
     const outcome = OUTCOMES[decision];
     const state = states.success;
+    const life = lifeAfter(run, this.deps.clock.now());
     await this.#commit(run, {
-      patch: { state, stateReason: '' },
+      patch: { state, stateReason: run.plan.reason ?? '', ...life.patch },
       operation: 'succeeded',
       events: [
         ...stateChange(run, state, ''),
-        { type: 'succeeded', kind, state, elapsedMs, timings, outcome },
+        ...life.events,
+        { type: 'succeeded', kind, state, elapsedMs, timings, outcome, removed: run.removed },
       ],
     });
     this.deps.logger.info(fields(run, { state, elapsedMs }), `env ${kind} succeeded`);
@@ -116,7 +129,8 @@ export class Deployer {
       }
       const elapsedMs = since(startedAt);
       run.timings.push({ step: step.name, elapsedMs });
-      const { detail, data, patch, warning } = result;
+      const { detail, data, patch, warning, removed = [] } = result;
+      run.removed.push(...removed);
       await this.#commit(run, {
         patch,
         checkpoint: { ordinal, step, state: 'done', data: data ?? {} },
@@ -209,7 +223,7 @@ export class Deployer {
   /** Commits the terminal event of an operation that did not succeed. */
   async #end(run: Run, failure: Failure, undoErrors: string[]): Promise<void> {
     const { kind } = run.plan;
-    const incomplete = undoErrors.length > 0 || (kind === 'destroy' && !failure.cancelled);
+    const incomplete = undoErrors.length > 0 || (isRemoval(kind) && !failure.cancelled);
     const undone = failure.cancelled && run.stateWhenCancelled;
     const state = incomplete
       ? 'broken'

@@ -23,8 +23,15 @@ export interface EnvEngine {
   /** Stops all containers, dependants first, each with its own grace, then SIGKILL. @throws CONTAINER_STOP_FAILED */
   stop(projectName: string, signal?: AbortSignal): Promise<void>;
 
-  /** Removes containers and networks, and named volumes when asked, whatever state they are in. Returns what was removed. */
-  remove(projectName: string, options: { volumes: boolean }, signal?: AbortSignal): Promise<UndoneThing[]>;
+  /**
+   * Removes containers, networks (by default) and, when asked, named volumes, whatever state they are in. Returns what was
+   * removed.
+   */
+  remove(
+    projectName: string,
+    options: { volumes: boolean; networks?: boolean },
+    signal?: AbortSignal,
+  ): Promise<UndoneThing[]>;
 
   inspect(projectName: string, signal?: AbortSignal): Promise<ProjectContainer[]>;
 
@@ -37,6 +44,18 @@ export interface EnvEngine {
     onEvent: (event: ProjectEvent) => void,
     onEnd: (error: Error | undefined) => void,
   ): Promise<{ close(): void }>;
+
+  /** Container events of all envs of this owner from now on, until closed. */
+  watchAll(
+    onEvent: (envId: string, event: ProjectEvent) => void,
+    onEnd: (error: Error | undefined) => void,
+  ): Promise<{ close(): void }>;
+
+  /** What a running container uses; takes Docker a second or two. @throws DOCKER_ERROR when it is gone */
+  use(containerId: string, signal?: AbortSignal): Promise<ContainerUse>;
+
+  /** Connections to a running container; undefined where the host of Docker is another one, or it does not run. */
+  connections(containerId: string, signal?: AbortSignal): Promise<ConnectionCount | undefined>;
 
   /** Log of one container. Backpressure: nothing is read ahead beyond a bounded buffer while the consumer does not pull. */
   logs(containerId: string, options: LogOptions, signal?: AbortSignal): AsyncIterable<LogChunk>;
@@ -66,10 +85,29 @@ export interface ProjectContainer {
   addresses: Record<string, string>;
 }
 
+export interface ContainerUse {
+  /** Without the cache of files that the kernel may drop. */
+  memoryBytes: number;
+  /** CPUs used right now. */
+  cpus: number;
+  /** CPU time since the container's start. */
+  cpuSeconds: number;
+}
+
+export interface ConnectionCount {
+  /** Another one whenever the container was started again, and the count anew with it. */
+  life: string;
+  /** TCP connections accepted since its start, those from itself (a health check's) too. */
+  accepted: number;
+  /** Open now, from outside the container. */
+  open: number;
+}
+
 export interface ProjectEvent {
   service: string;
   containerId: string;
-  action: 'start' | 'die' | 'oom' | 'destroy' | 'health_status';
+  /** `exec_*`: a command inside, such as each run of the health check. */
+  action: 'start' | 'die' | 'oom' | 'destroy' | 'health_status' | 'exec_start' | 'exec_die';
   health?: 'healthy' | 'unhealthy' | 'starting';
   exitCode?: number;
   time: number;

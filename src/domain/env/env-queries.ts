@@ -3,10 +3,9 @@ import { callerIdViolation } from '../ids.js';
 import type { ActiveOperations } from './active-operations.js';
 import type { LogChunk, LogOptions, ProjectContainer } from './engine.js';
 import type { EnvServices } from './env-services.js';
-import type { OperationHandle } from './event-log.js';
 import { behind, logCursor, parseLogCursor, placed } from './log-cursor.js';
-import type { Env, EnvEvent } from './model.js';
-import { checkEnvId, envNotFound } from './requests.js';
+import type { Env, EnvEvent, OperationKind } from './model.js';
+import { checkEnvId, envNotFound, labelsViolation } from './requests.js';
 import type { EnvFilter, Page } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
@@ -17,6 +16,16 @@ export interface LogEntry {
   service: string;
   chunk: LogChunk;
   cursor: string;
+}
+
+/** What happens to an env besides its row. */
+export interface EnvPresence {
+  /** Empty: nothing is under way. */
+  operationId: string;
+  operation: OperationKind | undefined;
+  /** The operation waits for a place. */
+  queued: boolean;
+  lastSeq: number;
 }
 
 /** What can be asked of envs. The tenant is checked here, in `get`, and nowhere else: every other question goes through it. */
@@ -34,9 +43,15 @@ export class EnvQueries {
     return env;
   }
 
-  async present(env: Env): Promise<{ operation: OperationHandle | undefined; lastSeq: number }> {
+  async present(env: Env): Promise<EnvPresence> {
     const lastSeq = await this.services.store.lastSeq(env.id);
-    return { operation: this.active.find(env.id)?.handle, lastSeq };
+    const active = this.active.find(env.id);
+    return {
+      operationId: active?.run.operation.id ?? '',
+      operation: active?.run.plan.kind,
+      queued: active?.queued ?? false,
+      lastSeq,
+    };
   }
 
   async list(filter: EnvFilter, pageSize: number, pageToken: string): Promise<Page<Env>> {
@@ -46,6 +61,8 @@ export class EnvQueries {
       .filter(([, id]) => id !== undefined)
       .map(([field, id]) => callerIdViolation(field, id ?? ''))
       .filter((violation) => violation !== undefined);
+    const labels = labelsViolation(filter.labels ?? {});
+    if (labels) violations.push(labels);
     if (!Number.isInteger(pageSize) || pageSize < 0 || pageSize > MAX_PAGE_SIZE) {
       violations.push({ field: 'page_size', rule: `must be from 0 to ${MAX_PAGE_SIZE}` });
     }

@@ -2,6 +2,7 @@ import { DatabaseProviderRegistry } from '../database/provider.js';
 import { PortAllocator } from '../ports/allocator.js';
 import { SubnetPlan } from '../ports/subnets.js';
 import { RuntimeRegistry } from '../runtime/registry.js';
+import type { EnvClock } from './clock.js';
 import type { EnvConfig } from './config.js';
 import type { DeployerDeps } from './deployer.js';
 import type { EnvEngine } from './engine.js';
@@ -9,12 +10,13 @@ import { EnvEventLog } from './event-log.js';
 import { KeyedLock } from './keyed-lock.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { TemplateRenderer } from './steps/context.js';
-import type { EnvStore, PortStore } from './store.js';
+import type { EnvStore, LeaseStore, PortStore } from './store.js';
 
 /** What the env domain is put together from. */
 export interface EnvDomainOptions {
   store: EnvStore;
   ports: PortStore;
+  leases: LeaseStore;
   engine: EnvEngine;
   templates: TemplateRenderer;
   config: EnvConfig;
@@ -28,15 +30,10 @@ export interface EnvDomainOptions {
   clock?: EnvClock;
 }
 
-export interface EnvClock {
-  /** Milliseconds since the epoch. */
-  now(): number;
-}
-
 /** What the parts of the env domain share. */
 export interface EnvServices extends DeployerDeps {
+  leases: LeaseStore;
   runtimes: RuntimeRegistry;
-  clock: EnvClock;
   /** By env key: decisions about one env are made one after the other. */
   locks: KeyedLock;
 }
@@ -47,6 +44,7 @@ export function buildServices(options: EnvDomainOptions): EnvServices {
   return {
     store,
     events: new EnvEventLog(store),
+    leases: options.leases,
     engine: options.engine,
     ports: new PortAllocator(options.ports, range, config.bindHost, options.canBind),
     subnets: new SubnetPlan(config.subnets, config.portFirst),

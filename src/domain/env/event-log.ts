@@ -7,7 +7,7 @@ import {
   type EnvState,
   type Operation,
 } from './model.js';
-import type { EnvStore } from './store.js';
+import type { EnvPatch, EnvStore } from './store.js';
 
 /** Events read from the store at once. */
 const PAGE = 100;
@@ -42,8 +42,9 @@ export class EnvEventLog {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
+    patch?: EnvPatch,
   ): ReturnType<EnvStore['beginOperation']> {
-    const result = await this.store.beginOperation(operation, from, state, events);
+    const result = await this.store.beginOperation(operation, from, state, events, patch);
     if ('events' in result) this.#wake(operation.envId);
     return result;
   }

@@ -45,7 +45,58 @@ export interface Env {
   containerIds: string[];
   createdAt: number;
   updatedAt: number;
+  /** When its time to live is over. Null: never, or it has not succeeded yet. */
   expiresAt: number | null;
+  /** Owner and host name of the daemon that has it: only that one ends it, starts it again, looks at its health. */
+  owner: string;
+  host: string;
+  /** As it was deployed with. */
+  ttlMs: number;
+  /** 0: never idle for too long. */
+  idleTimeoutMs: number;
+  /** When it last became able to answer. */
+  readyAt: number | null;
+  lastActivity: EnvActivity | null;
+  /** What changed `expiresAt` last. */
+  lastExtension: EnvActivity | null;
+  /** The `expiresAt` of which its users were warned. */
+  expiryWarnedFor: number | null;
+  /** The end of its idle time of which they were warned. */
+  idleWarnedFor: number | null;
+  restartPolicy: RestartPolicy;
+  /** As last told by Docker's events. */
+  health: EnvHealth;
+  healthMessage: string;
+  /** What `prepare_database` made; null without a database. */
+  database: EnvDatabase | null;
+  /** As last measured: its directory and volumes. 0: not yet. */
+  diskBytes: number;
+  labels: Record<string, string>;
+}
+
+/** `none`: it has no health to check; `unknown`: it does not run. */
+export type EnvHealth = 'unknown' | 'starting' | 'healthy' | 'unhealthy' | 'none';
+
+/** Whether it comes back after the host, the engine or the daemon restarted. */
+export type RestartPolicy = 'unless_stopped' | 'no';
+
+/** Something that keeps an env alive. */
+export type ActivityKind = 'operation' | 'session' | 'traffic' | 'extended';
+
+export interface EnvActivity {
+  at: number;
+  kind: ActivityKind;
+  /** For people: "ExtendEnv by 1 h", "14 connections". */
+  detail: string;
+}
+
+/** What a reset needs to load an env's database anew. JSON, no secrets. */
+export interface EnvDatabase {
+  provider: string;
+  /** `database` of the metadata. */
+  request: Record<string, unknown>;
+  /** What its provider recorded. */
+  data: Record<string, unknown>;
 }
 
 /** The one env of a tenant, user, system and app that is not ended. */
@@ -56,7 +107,8 @@ export interface EnvKey {
   appId: string;
 }
 
-export type OperationKind = 'deploy' | 'stop' | 'start' | 'reset' | 'destroy';
+/** `expire` is a destroy by the daemon; `extend` is recorded for its request id alone and has no events of its own. */
+export type OperationKind = 'deploy' | 'stop' | 'start' | 'reset' | 'destroy' | 'expire' | 'extend';
 
 /** running: under way (or cut off by a crash: boot recovers it). undoing: a step failed, undo is under way. */
 export type OperationState = 'running' | 'undoing' | 'succeeded' | 'failed' | 'undo_incomplete';
@@ -88,6 +140,9 @@ export interface OperationError {
   /** Last lines of the app's log, oldest first. */
   logTail: string[];
   undoErrors: string[];
+  /** When it is worth another try, in milliseconds; absent: trying again does not help by itself. */
+  retryAfterMs?: number | undefined;
+  metadata?: Record<string, string>;
 }
 
 /** intent: committed before the step runs. done: its effect exists. undone: its effect is gone again. */
@@ -129,7 +184,7 @@ export interface StepTiming {
 /** The members `succeeded`, `failed` and `cancelled` are terminal: the last event of their operation. */
 export type EnvEventBody =
   | { type: 'operation_started'; kind: OperationKind; plan: string[]; recovered: boolean }
-  | { type: 'queued'; position: number }
+  | { type: 'queued'; position: number; running?: number; reason?: string }
   | { type: 'step_started'; step: string; ordinal: number; total: number }
   | {
       type: 'step_completed';
@@ -153,7 +208,10 @@ export type EnvEventBody =
   | { type: 'undo_completed'; step: string; elapsedMs: number; removed: UndoneThing[] }
   | { type: 'undo_failed'; step: string; elapsedMs: number; message: string }
   | { type: 'state_changed'; from: EnvState | undefined; state: EnvState; reason: string }
-  | { type: 'warning'; code: string; message: string }
+  | { type: 'health_changed'; from: EnvHealth; to: EnvHealth; message: string }
+  | { type: 'expiry_changed'; expiresAt: number | null; cause: ActivityKind }
+  /** `effectiveAt`: when what it warns of happens. */
+  | { type: 'warning'; code: string; message: string; effectiveAt?: number }
   | {
       type: 'succeeded';
       kind: OperationKind;
@@ -161,6 +219,8 @@ export type EnvEventBody =
       elapsedMs: number;
       timings: StepTiming[];
       outcome: 'deployed' | 'already_running' | 'started' | 'replaced' | 'changed' | 'unchanged';
+      /** Absent in events of before it was recorded. */
+      removed?: UndoneThing[];
     }
   | { type: 'failed'; kind: OperationKind; error: OperationError; elapsedMs: number; timings: StepTiming[] }
   | { type: 'cancelled'; kind: OperationKind; message: string; undoErrors: string[]; elapsedMs: number };

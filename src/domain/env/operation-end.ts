@@ -20,13 +20,24 @@ export const OUTCOMES = {
   replace: 'replaced',
   stop: 'changed',
   start: 'changed',
+  reset: 'changed',
   destroy: 'changed',
   unchanged: 'unchanged',
 } as const satisfies Record<Plan['decision'], string>;
 
+/** Whether the operation ends the env. */
+export function isRemoval(kind: Plan['kind']): boolean {
+  return kind === 'destroy' || kind === 'expire';
+}
+
 export function failureOf(thrown: unknown, step: string, cancelled: boolean): Failure {
   const reason = thrown instanceof BerthError ? thrown.reason : cancelled ? 'OPERATION_ABORTED' : 'INTERNAL';
-  return { error: { reason, message: messageOf(thrown), step, logTail: [], undoErrors: [] }, cancelled };
+  const { retryAfterMs, metadata } = thrown instanceof BerthError ? thrown : {};
+  const details = { ...(retryAfterMs !== undefined && { retryAfterMs }), ...(metadata && { metadata }) };
+  return {
+    error: { reason, message: messageOf(thrown), step, logTail: [], undoErrors: [], ...details },
+    cancelled,
+  };
 }
 
 /** Where to begin again with another port; undefined when that does not help, or the port is not this plan's to choose. */

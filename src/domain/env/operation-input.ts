@@ -20,7 +20,7 @@ const state = z.enum([
 const schema = z.object({
   owner: z.string(),
   plan: z.object({
-    kind: z.enum(['deploy', 'stop', 'start', 'reset', 'destroy']),
+    kind: z.enum(['deploy', 'stop', 'start', 'reset', 'destroy', 'expire']),
     decision: z.enum([
       'create',
       'return_running',
@@ -28,6 +28,7 @@ const schema = z.object({
       'replace',
       'stop',
       'start',
+      'reset',
       'destroy',
       'unchanged',
     ]),
@@ -45,6 +46,9 @@ const schema = z.object({
       })
       .optional(),
     onCrash: z.enum(['undo', 'finish']),
+    readyTimeoutMs: z.number().optional(),
+    queueTimeoutMs: z.number().optional(),
+    reason: z.string().optional(),
   }),
 });
 
@@ -57,5 +61,12 @@ export function operationInput(owner: string, plan: Plan): Record<string, unknow
 export function planOf(operation: Operation, owner: string): Plan | undefined {
   if (operation.input['owner'] !== owner) return undefined;
   const { plan } = schema.parse(operation.input);
-  return { ...plan, pointOfNoReturn: plan.pointOfNoReturn };
+  const { readyTimeoutMs, queueTimeoutMs, reason, ...rest } = plan;
+  return {
+    ...rest,
+    pointOfNoReturn: plan.pointOfNoReturn,
+    ...(readyTimeoutMs !== undefined && { readyTimeoutMs }),
+    ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
+    ...(reason !== undefined && { reason }),
+  };
 }

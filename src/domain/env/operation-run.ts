@@ -1,4 +1,4 @@
-import type { Operation, StepTiming } from './model.js';
+import type { Operation, StepTiming, UndoneThing } from './model.js';
 import type { Plan } from './plan.js';
 import type { StepContext } from './steps/context.js';
 
@@ -13,11 +13,14 @@ export interface Run {
   beganAt: number;
   /** Steps that came to an end since, failed ones too. */
   timings: StepTiming[];
+  /** What steps removed since. */
+  removed: UndoneThing[];
   /** State of the env after a cancel was undone; else the plan's. */
   stateWhenCancelled?: 'destroyed';
 }
 
 /** A run that begins now. */
 export function newRun(operation: Operation, plan: Plan, context: StepContext): Omit<Run, 'signal'> {
-  return { operation, plan, context, beganAt: performance.now(), timings: [] };
+  context.readyTimeoutMs = plan.readyTimeoutMs;
+  return { operation, plan, context, beganAt: performance.now(), timings: [], removed: [] };
 }

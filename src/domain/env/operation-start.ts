@@ -7,9 +7,11 @@ import type { EnvServices } from './env-services.js';
 import type { OperationHandle } from './event-log.js';
 import type { Env, EnvEvent, EnvEventBody, EnvState, Operation } from './model.js';
 import { operationInput } from './operation-input.js';
+import { newLife, requestedLife } from './life/settings.js';
 import type { Plan } from './plan.js';
 import type { DeployRequest } from './requests.js';
 import { APP_FOLDER } from './steps/app-steps.js';
+import type { EnvPatch } from './store.js';
 import { newContext, type Deployment } from './steps/context.js';
 import { envDirectory } from './steps/directory.js';
 
@@ -77,7 +79,7 @@ export class OperationStart {
       containerIds: [],
       createdAt: now,
       updatedAt: now,
-      expiresAt: null,
+      ...newLife(config, requestedLife(request, config), now),
     };
     const operation = this.#operation(env, request, requestDigest, plan);
     return await this.#launch(operation, plan, deployment, async () => {
@@ -96,12 +98,13 @@ export class OperationStart {
     requestDigest: string,
     plan: Plan,
     deployment?: Deployment,
+    patch: EnvPatch = {},
   ): Promise<OperationHandle | undefined> {
     const { during } = plan.states;
     const operation = this.#operation(env, request, requestDigest, plan);
     return await this.#launch(operation, plan, deployment, async () => {
       const bodies = [started(plan), ...(during === env.state ? [] : [stateChanged(env.state, during)])];
-      const result = await this.services.events.beginOperation(operation, [env.state], during, bodies);
+      const result = await this.services.events.beginOperation(operation, [env.state], during, bodies, patch);
       return 'refused' in result ? undefined : result;
     });
   }

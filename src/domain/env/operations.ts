@@ -1,34 +1,24 @@
 import { BerthError } from '../errors.js';
 import { ActiveOperations } from './active-operations.js';
-import { DeployPreparation } from './deploy-preparation.js';
 import { Deployer } from './deployer.js';
 import type { LogOptions, ProjectContainer } from './engine.js';
-import { containersOf, lookAt } from './env-look.js';
-import { EnvQueries, type LogEntry } from './env-queries.js';
+import { Deployments } from './deployments.js';
+import { EnvQueries, type EnvPresence, type LogEntry } from './env-queries.js';
 import type { EnvDomainOptions, EnvServices } from './env-services.js';
 import { buildServices } from './env-services.js';
 import type { OperationHandle } from './event-log.js';
-import type { Env, EnvEvent } from './model.js';
-import { isAtRest, stateRefuses } from './state-refusal.js';
-import { admission, destroyPlan, planDeploy, startPlan, stopPlan, unchangedPlan, type Plan } from './plan.js';
+import { EnvLife } from './life/env-life.js';
+import { Explanations, type Explanation } from './life/explanation.js';
+import { Extensions, type ExtendRequest } from './life/extension.js';
+import type { ActivityKind, Env, EnvEvent } from './model.js';
+import type { Plan } from './plan.js';
+import { OperationAttempts } from './operation-attempts.js';
 import { OperationStart } from './operation-start.js';
 import { Reconciler, type ReconcileReport } from './reconcile.js';
 import { Recovery, type RecoveryReport } from './recovery.js';
-import {
-  checkDeployRequest,
-  checkEnvRequest,
-  digestOfRequest,
-  envNotFound,
-  keyText,
-  type DeployRequest,
-  type EnvRequest,
-} from './requests.js';
+import type { DeployRequest, EnvRequest } from './requests.js';
+import { SimpleOperations } from './simple-operations.js';
 import type { EnvFilter, Page } from './store.js';
-
-type SimpleKind = 'stop' | 'start' | 'destroy';
-
-/** What a try to begin an operation came to: it began (or was joined, or replayed), or something has to end first. */
-type Attempt = { handle: OperationHandle } | { waitFor: Promise<unknown> };
 
 /**
  * Everything that is done to envs. An operation is checked, admitted, committed, and then carried out in the background:
@@ -42,12 +32,15 @@ type Attempt = { handle: OperationHandle } | { waitFor: Promise<unknown> };
 export class EnvOperations {
   readonly #services: EnvServices;
   readonly #active: ActiveOperations;
-  readonly #preparation: DeployPreparation;
-  readonly #start: OperationStart;
+  readonly #attempts: OperationAttempts;
+  readonly #deployments: Deployments;
+  readonly #simple: SimpleOperations;
   readonly #recovery: Recovery;
   readonly #reconciler: Reconciler;
   readonly #queries: EnvQueries;
-  #closing = false;
+  readonly #extensions: Extensions;
+  readonly #explanations: Explanations;
+  readonly #life: EnvLife;
 
   constructor(options: EnvDomainOptions) {
     const services = buildServices(options);
@@ -56,40 +49,92 @@ export class EnvOperations {
       new Deployer(services),
       services.events,
       services.logger,
-      services.config.maxConcurrentOperations,
+      services.config,
     );
-    this.#preparation = new DeployPreparation(services);
-    this.#start = new OperationStart(services, this.#active);
-    this.#recovery = new Recovery(services, this.#active, this.#start);
+    const start = new OperationStart(services, this.#active);
+    this.#attempts = new OperationAttempts(services, start);
+    this.#recovery = new Recovery(services, this.#active, start);
     this.#reconciler = new Reconciler(services, this.#active);
     this.#queries = new EnvQueries(services, this.#active);
+    const begins = [services, this.#active, this.#attempts, start, this.#recovery] as const;
+    this.#deployments = new Deployments(...begins);
+    this.#simple = new SimpleOperations(...begins, this.#queries);
+    this.#extensions = new Extensions(services);
+    this.#explanations = new Explanations(services, this.#active);
+    const byItself = ({ tenant, id }: Env) => ({ tenant, envId: id, requestId: '' });
+    this.#life = new EnvLife(services, this.#active, {
+      expire: (env) => this.#simple.begin('expire', byItself(env)),
+      startAgain: (env) => this.#simple.begin('start', byItself(env)),
+    });
   }
 
   /**
    * Brings an app up. @throws INVALID_ARGUMENT, APP_NOT_FOUND, APP_INVALID, RUNTIME_UNKNOWN, NOT_BUILT (a database),
    * REQUEST_ID_REUSED, SHUTTING_DOWN, DOCKER_UNAVAILABLE, STORE_UNAVAILABLE, or the signal's reason while waiting
    */
-  async deploy(request: DeployRequest, signal?: AbortSignal): Promise<OperationHandle> {
-    const checked = checkDeployRequest(request);
-    const digest = digestOfRequest('deploy', checked);
-    return await this.#begin(keyText(checked), checked, digest, signal, () =>
-      this.#tryDeploy(checked, digest, signal),
-    );
+  deploy(request: DeployRequest, signal?: AbortSignal): Promise<OperationHandle> {
+    return this.#deployments.deploy(request, signal);
   }
 
   /** Stops the containers, keeps them and their data. @throws as `deploy`, ENV_NOT_FOUND, ENV_STATE */
   stop(request: EnvRequest, signal?: AbortSignal): Promise<OperationHandle> {
-    return this.#simple('stop', request, signal);
+    return this.#simple.begin('stop', request, signal);
   }
 
   /** Starts the containers of a stopped env. @throws as `stop`, ENV_CONTAINER_MISSING */
   start(request: EnvRequest, signal?: AbortSignal): Promise<OperationHandle> {
-    return this.#simple('start', request, signal);
+    return this.#simple.begin('start', request, signal);
+  }
+
+  /**
+   * Makes the containers anew, also where they are gone, and drops the data: named volumes and what is in the database.
+   * @throws as `stop`, PORT_TAKEN, COMPOSE_INVALID, IMAGE_NOT_FOUND, APP_NOT_FOUND: nothing is touched then
+   */
+  reset(request: EnvRequest, signal?: AbortSignal): Promise<OperationHandle> {
+    return this.#simple.begin('reset', request, signal);
   }
 
   /** Removes all an env holds; cancels a deployment or a start. Destroying what is gone changes nothing. @throws as `stop` */
   destroy(request: EnvRequest, signal?: AbortSignal): Promise<OperationHandle> {
-    return this.#simple('destroy', request, signal);
+    return this.#simple.begin('destroy', request, signal);
+  }
+
+  /**
+   * Gives an env more time to live, never less. @throws INVALID_ARGUMENT, ENV_NOT_FOUND, ENV_STATE of one that is gone or
+   * on its way, REQUEST_ID_REUSED
+   */
+  extend(request: ExtendRequest): Promise<Env> {
+    return this.#extensions.extend(request);
+  }
+
+  /** Why an env, as `get` answers it, is alive, when it goes and what it holds. */
+  explain(env: Env, signal: AbortSignal): Promise<Explanation> {
+    return this.#explanations.explain(env, signal);
+  }
+
+  /** Records that an env is used. Cheap: it is written with the next sweep. The caller has seen that it is the tenant's. */
+  noteActivity(tenant: string, envId: string, kind: ActivityKind, detail = ''): void {
+    this.#life.activities.note(tenant, envId, kind, detail);
+  }
+
+  /** A session that keeps an env from idling until it is closed: a terminal, a reader of its logs. */
+  openSession(tenant: string, envId: string, detail: string): { close(): void } {
+    return this.#life.activities.open(tenant, envId, detail);
+  }
+
+  /** From now on follows what happens to envs between operations, and ends those whose time is over. */
+  live(): Promise<void> {
+    return this.#life.start();
+  }
+
+  /** One round of looking at the time and the traffic of envs now. @returns the operations that it began */
+  sweep(): Promise<OperationHandle[]> {
+    return this.#life.sweeper.sweep();
+  }
+
+  /** Docker or berthd was away: brings rows and containers together as the restart policies say. Call it after `recover`. */
+  settle(): Promise<void> {
+    return this.#life.settle();
   }
 
   /** The events of one operation, from its first to its terminal one. */
@@ -106,12 +151,12 @@ export class EnvOperations {
   }
 
   /** @throws ENV_NOT_FOUND */
-  get(tenant: string, envId: string): Promise<Env> {
-    return this.#queries.get(tenant, envId);
+  async get(tenant: string, envId: string): Promise<Env> {
+    return this.#life.activities.over(await this.#queries.get(tenant, envId));
   }
 
   /** The operation that is under way, and the newest `seq`, for what the API shows of an env. */
-  present(env: Env): Promise<{ operation: OperationHandle | undefined; lastSeq: number }> {
+  present(env: Env): Promise<EnvPresence> {
     return this.#queries.present(env);
   }
 
@@ -126,12 +171,19 @@ export class EnvOperations {
   }
 
   /** Log of one service's container, `app` by default; with `after`, behind the entry of that cursor. @throws ENV_NOT_FOUND, ENV_CONTAINER_MISSING */
-  logs(
+  async *logs(
     request: { tenant: string; envId: string; service?: string; after?: string },
     options: LogOptions,
     signal: AbortSignal,
   ): AsyncIterable<LogEntry> {
-    return this.#queries.logs(request, options, signal);
+    const { tenant, envId } = request;
+    await this.#queries.get(tenant, envId);
+    const session = this.openSession(tenant, envId, 'StreamEnvLogs');
+    try {
+      yield* this.#queries.logs(request, options, signal);
+    } finally {
+      session.close();
+    }
   }
 
   /**
@@ -153,7 +205,8 @@ export class EnvOperations {
    * running.
    */
   async close(timeoutMs: number): Promise<void> {
-    this.#closing = true;
+    this.#attempts.close();
+    await this.#life.close();
     const all = () => Promise.all(this.#active.all().map((active) => active.settled));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
@@ -170,140 +223,8 @@ export class EnvOperations {
     }
     await Promise.all(cancelled.map((active) => active.settled));
   }
-
-  async #tryDeploy(request: DeployRequest, requestDigest: string, signal?: AbortSignal): Promise<Attempt> {
-    const deployment = await this.#preparation.prepare(request);
-    const { engine, ports, store } = this.#services;
-    const key = request;
-    const present = await store.findLive(key);
-    const facts = {
-      appDigest: deployment.digest,
-      source: deployment.app.source.kind,
-      hasDatabase: deployment.database !== undefined,
-      force: request.force ?? false,
-    };
-    if (!present) {
-      const plan = planDeploy({ ...facts, present: undefined });
-      return attempt(await this.#start.create(request, requestDigest, plan, deployment));
-    }
-    const active = this.#active.find(present.id);
-    if (active) {
-      const { plan, context, signal: cancelled } = active.run;
-      const same =
-        plan.kind === 'deploy' && context.deployment?.digest === deployment.digest && !cancelled.aborted;
-      return same ? { handle: active.handle } : { waitFor: active.settled };
-    }
-    if (await this.#recovery.resume(present)) return { waitFor: Promise.resolve() };
-    if (!isAtRest(present)) throw stateRefuses('deploy', present, 'another berthd is at it');
-    const plan = planDeploy({ ...facts, present: await lookAt(present, engine, ports, signal) });
-    return attempt(await this.#start.begin(present, request, requestDigest, plan, deployment));
-  }
-
-  async #simple(kind: SimpleKind, request: EnvRequest, signal?: AbortSignal): Promise<OperationHandle> {
-    checkEnvRequest(request);
-    const env = await this.#services.store.get(request.tenant, request.envId);
-    if (!env) throw envNotFound(request.envId);
-    const digest = digestOfRequest(kind, request);
-    const cancelled = { it: false };
-    return await this.#begin(keyText(env), request, digest, signal, () =>
-      this.#trySimple(kind, request, digest, cancelled, signal),
-    );
-  }
-
-  async #trySimple(
-    kind: SimpleKind,
-    request: EnvRequest,
-    requestDigest: string,
-    cancelled: { it: boolean },
-    signal?: AbortSignal,
-  ): Promise<Attempt> {
-    const env = await this.#queries.get(request.tenant, request.envId);
-    const active = this.#active.find(env.id);
-    if (active && active.run.plan.kind === kind) return { handle: active.handle };
-    const admitted = admission(kind, active ? active.run.plan.states.during : env.state);
-    if (active) {
-      if (admitted === 'cancel_and_wait') {
-        active.run.stateWhenCancelled = 'destroyed';
-        active.cancel(
-          new BerthError('OPERATION_ABORTED', `DestroyEnv cancelled the ${active.run.plan.kind}`),
-        );
-        cancelled.it = true;
-      }
-      return { waitFor: active.settled };
-    }
-    const resumed = await this.#recovery.resume(env, { destroyFollows: kind === 'destroy' });
-    if (resumed) return { waitFor: Promise.resolve() };
-    switch (admitted) {
-      case 'refuse':
-        throw stateRefuses(kind, env);
-      case 'wait':
-      case 'cancel_and_wait':
-        throw stateRefuses(kind, env, 'another berthd is at it');
-      case 'unchanged':
-        if (kind === 'destroy') return { handle: await this.#start.alreadyGone(env, cancelled.it) };
-        return attempt(await this.#start.begin(env, request, requestDigest, unchangedPlan(kind, env.state)));
-      case 'begin':
-        return attempt(
-          await this.#start.begin(env, request, requestDigest, await this.#planSimple(kind, env, signal)),
-        );
-    }
-  }
-
-  async #planSimple(kind: SimpleKind, env: Env, signal?: AbortSignal): Promise<Plan> {
-    if (kind === 'stop') return stopPlan();
-    if (kind === 'destroy') return destroyPlan(this.#services.databases.all.length > 0);
-    const containers = await containersOf(env, this.#services.engine, signal);
-    if (containers === 'missing') {
-      throw new BerthError(
-        'ENV_CONTAINER_MISSING',
-        `the containers of ${env.id} are gone, so there is nothing to start: reset it, or deploy its app anew`,
-        { resource: { type: 'env', name: env.id } },
-      );
-    }
-    return env.state === 'running' && containers === 'running'
-      ? unchangedPlan('start', 'running')
-      : startPlan();
-  }
-
-  /** Tries under the key's lock until the operation has begun; between the tries the lock is free. */
-  async #begin(
-    key: string,
-    request: { tenant: string; requestId: string },
-    requestDigest: string,
-    signal: AbortSignal | undefined,
-    tryOnce: () => Promise<Attempt>,
-  ): Promise<OperationHandle> {
-    for (;;) {
-      signal?.throwIfAborted();
-      const result = await this.#services.locks.run(key, async (): Promise<Attempt> => {
-        if (this.#closing)
-          throw new BerthError('SHUTTING_DOWN', 'berthd is stopping and takes no new operations');
-        const replay = await this.#start.replay(request, requestDigest);
-        return replay ? { handle: replay } : await tryOnce();
-      });
-      if ('handle' in result) return result.handle;
-      await orAbort(result.waitFor, signal);
-    }
-  }
-}
-
-/** Undefined: somebody else was first, so look again. */
-function attempt(handle: OperationHandle | undefined): Attempt {
-  return handle ? { handle } : { waitFor: Promise.resolve() };
 }
 
 function isUndone(plan: Plan): boolean {
   return plan.kind === 'deploy' || plan.kind === 'start' || plan.kind === 'reset';
-}
-
-async function orAbort(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  if (!signal) return void (await work);
-  let abort!: () => void;
-  const aborted = new Promise<void>((resolve) => (abort = resolve));
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

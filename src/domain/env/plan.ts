@@ -18,6 +18,7 @@ export type StepName =
   | 'stop_containers'
   | 'remove_containers'
   | 'remove_database'
+  | 'reset_database'
   | 'remove_directory'
   | 'release_port'
   | 'mark_running'
@@ -43,7 +44,15 @@ export interface PlanStep {
 
 /** What is done with the env that there is, or is not. */
 export type Decision =
-  'create' | 'return_running' | 'start_stopped' | 'replace' | 'stop' | 'start' | 'destroy' | 'unchanged';
+  | 'create'
+  | 'return_running'
+  | 'start_stopped'
+  | 'replace'
+  | 'stop'
+  | 'start'
+  | 'reset'
+  | 'destroy'
+  | 'unchanged';
 
 /** Steps in order; committed with the operation, so that recovery runs what was planned, not what would be planned now. */
 export interface Plan {
@@ -59,6 +68,12 @@ export interface Plan {
   pointOfNoReturn: { step: StepName; untouched: EnvState } | undefined;
   /** What a boot does with the operation when it was cut off. */
   onCrash: 'undo' | 'finish';
+  /** Time the app has to answer, of the request; absent: as at its deployment. */
+  readyTimeoutMs?: number;
+  /** Why, for people; becomes the reason of the state it ends in. Absent: nothing to say. */
+  reason?: string;
+  /** Time it may wait for a place, of the request; absent: as configured. */
+  queueTimeoutMs?: number;
 }
 
 /** The env as the planner sees it: its row, and a look at its containers. */
@@ -182,10 +197,39 @@ export function stopPlan(): Plan {
   };
 }
 
-/** Removes all that the env holds, the port last: its subnet goes with it. */
-export function destroyPlan(hasDatabase: boolean): Plan {
+/**
+ * Containers anew and data dropped, also where containers are gone. Networks stay, since a shared database is connected to
+ * them. From the first step on there is no way back: what failed leaves a `broken` env with its directory and port, which
+ * another reset or a deployment repairs.
+ */
+export function resetPlan(previous: EnvState, hasDatabase: boolean): Plan {
   return {
-    kind: 'destroy',
+    kind: 'reset',
+    decision: 'reset',
+    steps: [
+      { name: 'stop_containers', undo: 'none' },
+      { name: 'remove_containers', undo: 'none' },
+      ...(hasDatabase ? [{ name: 'reset_database', undo: 'none' } as const] : []),
+      { name: 'create_networks', undo: 'none' },
+      { name: 'create_containers', undo: 'remove_containers' },
+      { name: 'start_containers', undo: 'none' },
+      { name: 'wait_ready', undo: 'none' },
+      { name: 'verify', undo: 'none' },
+      { name: 'mark_running', undo: 'none' },
+    ],
+    states: { during: 'resetting', success: 'running', failure: 'broken' },
+    pointOfNoReturn: { step: 'stop_containers', untouched: previous },
+    onCrash: 'finish',
+  };
+}
+
+/**
+ * Removes all that the env holds, the port last: its subnet goes with it.
+ * @param kind `expire` when the daemon does it by itself
+ */
+export function destroyPlan(hasDatabase: boolean, kind: 'destroy' | 'expire' = 'destroy'): Plan {
+  return {
+    kind,
     decision: 'destroy',
     steps: [
       { name: 'stop_containers', undo: 'none' },
@@ -211,61 +255,4 @@ export function unchangedPlan(kind: OperationKind, state: EnvState): Plan {
     pointOfNoReturn: undefined,
     onCrash: 'finish',
   };
-}
-
-/** What an operation does in each state of the env, before it looks at anything else. */
-export type Admission =
-  /** Plan and begin. */
-  | 'begin'
-  /** The env is as asked for. */
-  | 'unchanged'
-  /** Another operation is under way: join it when it is the same, else wait for its end and look again. */
-  | 'wait'
-  /** As `wait`, after cancelling it. */
-  | 'cancel_and_wait'
-  /** ENV_STATE. */
-  | 'refuse';
-
-const ADMISSION: Record<'stop' | 'start' | 'destroy', Record<EnvState, Admission>> = {
-  stop: {
-    deploying: 'wait',
-    running: 'begin',
-    stopping: 'wait',
-    stopped: 'unchanged',
-    starting: 'wait',
-    resetting: 'wait',
-    destroying: 'wait',
-    broken: 'refuse',
-    failed: 'refuse',
-    destroyed: 'refuse',
-  },
-  start: {
-    deploying: 'wait',
-    // Looks whether the containers do run, and starts them when they do not.
-    running: 'begin',
-    stopping: 'wait',
-    stopped: 'begin',
-    starting: 'wait',
-    resetting: 'wait',
-    destroying: 'wait',
-    broken: 'refuse',
-    failed: 'refuse',
-    destroyed: 'refuse',
-  },
-  destroy: {
-    deploying: 'cancel_and_wait',
-    running: 'begin',
-    stopping: 'wait',
-    stopped: 'begin',
-    starting: 'cancel_and_wait',
-    resetting: 'cancel_and_wait',
-    destroying: 'wait',
-    broken: 'begin',
-    failed: 'unchanged',
-    destroyed: 'unchanged',
-  },
-};
-
-export function admission(kind: 'stop' | 'start' | 'destroy', state: EnvState): Admission {
-  return ADMISSION[kind][state];
 }

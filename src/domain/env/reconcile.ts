@@ -95,7 +95,7 @@ export class Reconciler {
       const env = await store.get(stale.tenant, stale.id);
       const changed = !env || env.updatedAt !== stale.updatedAt || env.state !== stale.state;
       if (changed || this.active.find(env.id)) return;
-      const reason = `${missing} is gone: somebody removed it. Deploy the app anew, or destroy the env`;
+      const reason = `${missing} is gone: somebody removed it. Reset the env, deploy its app anew, or destroy it`;
       await events.commit({
         env: { id: env.id, patch: { state: 'broken', stateReason: reason } },
         events: [

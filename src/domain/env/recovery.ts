@@ -5,6 +5,7 @@ import type { Run } from './operation-run.js';
 import type { EnvServices } from './env-services.js';
 import { containersOf } from './env-look.js';
 import { ENDED_STATES, type Env, type Operation, type OperationError } from './model.js';
+import { isRemoval } from './operation-end.js';
 import { planOf } from './operation-input.js';
 import type { OperationStart } from './operation-start.js';
 import { destroyPlan, type Plan } from './plan.js';
@@ -169,7 +170,7 @@ export class Recovery {
       await this.services.events.commit({ operation: { id: operation.id, state: 'failed' } });
       return [];
     }
-    if (operation.kind === 'destroy') return await this.#destroyAgain(operation, env);
+    if (isRemoval(operation.kind)) return await this.#destroyAgain(operation, env);
     const messages: string[] = [];
     const run = newRun(operation, plan, newContext(env));
     const handle = { operationId: operation.id, env, afterSeq: 0 };
@@ -183,8 +184,9 @@ export class Recovery {
   async #destroyAgain(failed: Operation, env: Env): Promise<string[]> {
     const { store, events, databases } = this.services;
     const request = { tenant: env.tenant, envId: env.id, requestId: '' };
-    const plan = destroyPlan(databases.all.length > 0);
-    const handle = await this.start.begin(env, request, digestOfRequest('destroy', request), plan);
+    const kind = failed.kind === 'expire' ? 'expire' : 'destroy';
+    const plan = destroyPlan(databases.all.length > 0, kind);
+    const handle = await this.start.begin(env, request, digestOfRequest(kind, request), plan);
     if (!handle) return [];
     await this.active.find(env.id)?.settled;
     const again = await store.getOperation(handle.operationId);

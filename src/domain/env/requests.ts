@@ -4,7 +4,7 @@ import { BerthError, invalid, type FieldViolation } from '../errors.js';
 import { environmentSchema } from './app/environment.js';
 import type { AppFile } from './app/files.js';
 import { digestOfFiles } from './app/request-files.js';
-import type { EnvKey } from './model.js';
+import type { EnvKey, RestartPolicy } from './model.js';
 
 /** Brings an app up as the env of a user and a system. */
 export interface DeployRequest {
@@ -25,6 +25,15 @@ export interface DeployRequest {
   readyTimeoutMs?: number;
   /** Replace the env even where it runs the same content. */
   force?: boolean;
+  /** Time to live and time without activity, in milliseconds; 0 or absent: the configured ones. */
+  ttlMs?: number;
+  idleTimeoutMs?: number;
+  /** Default: `unless_stopped`. */
+  restartPolicy?: RestartPolicy;
+  /** Labels to find the env by. */
+  labels?: Record<string, string>;
+  /** Time the deployment may wait for a place, in milliseconds; 0 or absent: the configured one. */
+  queueTimeoutMs?: number;
 }
 
 /** Names an env for an operation. */
@@ -32,10 +41,16 @@ export interface EnvRequest {
   tenant: string;
   envId: string;
   requestId: string;
+  /** Of a start or a reset: time the app has to answer, in milliseconds; 0 or absent: as at its deployment. */
+  readyTimeoutMs?: number;
 }
 
 const REQUEST_ID = /^[\x20-\x7e]{0,128}$/;
 const MAX_READY_TIMEOUT_MS = 600_000;
+export const MAX_TTL_MS = 7 * 24 * 3_600_000;
+const MAX_QUEUE_TIMEOUT_MS = 24 * 3_600_000;
+const MAX_LABELS = 32;
+const MAX_LABEL_CHARACTERS = 128;
 
 /** @throws INVALID_ARGUMENT naming every field and rule; files are checked when the app is read */
 export function checkDeployRequest(request: DeployRequest): DeployRequest & { systemId: string } {
@@ -48,9 +63,13 @@ export function checkDeployRequest(request: DeployRequest): DeployRequest & { sy
     callerIdViolation('app_id', checked.appId),
     requestIdViolation(checked.requestId),
   ];
-  if (!Number.isInteger(readyTimeoutMs) || readyTimeoutMs < 0 || readyTimeoutMs > MAX_READY_TIMEOUT_MS) {
-    violations.push({ field: 'ready_timeout_ms', rule: `must be from 0 to ${MAX_READY_TIMEOUT_MS}` });
-  }
+  violations.push(
+    rangeViolation('ready_timeout_ms', readyTimeoutMs, MAX_READY_TIMEOUT_MS),
+    rangeViolation('ttl_ms', request.ttlMs ?? 0, MAX_TTL_MS),
+    rangeViolation('idle_timeout_ms', request.idleTimeoutMs ?? 0, MAX_TTL_MS),
+    rangeViolation('queue_timeout_ms', request.queueTimeoutMs ?? 0, MAX_QUEUE_TIMEOUT_MS),
+    labelsViolation(request.labels ?? {}),
+  );
   const environment = environmentSchema.safeParse(request.environment ?? {});
   for (const issue of environment.error?.issues ?? []) {
     violations.push({ field: ['env', ...issue.path.map(String)].join('.'), rule: issue.message });
@@ -65,6 +84,7 @@ export function checkEnvRequest(request: EnvRequest): void {
     callerIdViolation('tenant', request.tenant),
     envIdViolation(request.envId),
     requestIdViolation(request.requestId),
+    rangeViolation('ready_timeout_ms', request.readyTimeoutMs ?? 0, MAX_READY_TIMEOUT_MS),
   ]);
 }
 
@@ -82,9 +102,10 @@ export function digestOfRequest(kind: string, request: DeployRequest | EnvReques
 
 /** Digest of an app and of what a request changes of it: equal digests, the same deployment. */
 export function digestOfDeployment(appDigest: string, request: DeployRequest): string {
-  const { metadata, environment = {} } = request;
-  if (!metadata && Object.keys(environment).length === 0) return appDigest;
-  return `sha256:${sha256([appDigest, metadata ?? null, environment])}`;
+  const { metadata, environment = {}, restartPolicy = 'unless_stopped' } = request;
+  const usual = restartPolicy === 'unless_stopped';
+  if (!metadata && Object.keys(environment).length === 0 && usual) return appDigest;
+  return `sha256:${sha256([appDigest, metadata ?? null, environment, ...(usual ? [] : [restartPolicy])])}`;
 }
 
 /** The one text of an env key. */
@@ -127,4 +148,20 @@ function envIdViolation(envId: string): FieldViolation | undefined {
 function refuse(violations: (FieldViolation | undefined)[]): void {
   const real = violations.filter((violation) => violation !== undefined);
   if (real.length > 0) throw invalid(...real);
+}
+
+export function rangeViolation(field: string, value: number, max: number): FieldViolation | undefined {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return undefined;
+  return { field, rule: `must be from 0 to ${max}` };
+}
+
+/** The rule that labels break, of a deployment or of a filter. */
+export function labelsViolation(labels: Record<string, string>): FieldViolation | undefined {
+  const entries = Object.entries(labels);
+  const long = entries.some((entry) => entry.some((text) => text.length > MAX_LABEL_CHARACTERS));
+  const rule = entries.length > MAX_LABELS ? `must be at most ${MAX_LABELS}` : undefined;
+  if (rule) return { field: 'labels', rule };
+  if (entries.some(([name]) => name === '')) return { field: 'labels', rule: 'must have keys' };
+  if (!long) return undefined;
+  return { field: 'labels', rule: `must have keys and values of at most ${MAX_LABEL_CHARACTERS} characters` };
 }

@@ -1,51 +1,111 @@
+/** What a waiting place is told and may be refused with. */
+export interface WaitOptions {
+  /** Time it may wait, in milliseconds. */
+  timeoutMs: number;
+  /** What is thrown then. */
+  timedOut(): Error;
+  /** Told the position, from 1, when there is no place at once, and again when it changes. A position that is overtaken by a newer one is left out. */
+  onPosition(position: number, taken: number): Promise<void>;
+}
+
+interface Waiter {
+  grant(): void;
+  fail(error: unknown): void;
+  /** The position it was told last. */
+  told: number;
+  telling: boolean;
+  onPosition: WaitOptions['onPosition'];
+}
+
 /** A limited number of places, given in the order of asking. */
 export class Slots {
   #free: number;
-  readonly #queue: (() => void)[] = [];
+  readonly #queue: Waiter[] = [];
 
-  constructor(count: number) {
+  constructor(private readonly count: number) {
     this.#free = count;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Whether the next one to ask waits. */
+  get isFull(): boolean {
+    return this.#free === 0;
   }
 
   /**
    * Resolves with the release of the place (call it once), or when the signal is aborted while waiting, with a release
-   * that does nothing.
-   * @param onQueued told the position, from 1, when there is no place at once
+   * that does nothing. @throws `timedOut()`, and what `onPosition` throws
    */
-  async take(signal: AbortSignal, onQueued: (position: number) => Promise<void>): Promise<() => void> {
+  async take(signal: AbortSignal, options: WaitOptions): Promise<() => void> {
     if (this.#free > 0) {
       this.#free--;
       return () => this.#release();
     }
-    let grant!: () => void;
-    const granted = new Promise<void>((resolve) => (grant = resolve));
-    this.#queue.push(grant);
+    let waiter!: Waiter;
+    let timer: NodeJS.Timeout | undefined;
     let abort!: () => void;
     const aborted = new Promise<void>((resolve) => (abort = resolve));
+    const granted = new Promise<void>((resolve, reject) => {
+      const { onPosition } = options;
+      waiter = { grant: resolve, fail: reject, told: 0, telling: false, onPosition };
+      timer = setTimeout(() => reject(options.timedOut()), options.timeoutMs);
+    });
+    this.#queue.push(waiter);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     let kept = false;
     try {
-      await onQueued(this.#queue.length);
+      void this.#tell(waiter);
       await Promise.race([granted, aborted]);
       kept = !signal.aborted;
     } finally {
+      clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-      if (!kept) this.#leave(grant);
+      if (!kept) this.#leave(waiter);
     }
     return kept ? () => this.#release() : () => {};
   }
 
   /** Gives up a place in the queue, or the place itself if it was given meanwhile. */
-  #leave(grant: () => void): void {
-    const index = this.#queue.indexOf(grant);
-    if (index >= 0) this.#queue.splice(index, 1);
-    else this.#release();
+  #leave(waiter: Waiter): void {
+    const index = this.#queue.indexOf(waiter);
+    if (index < 0) return this.#release();
+    this.#queue.splice(index, 1);
+    this.#tellAll();
   }
 
   #release(): void {
     const next = this.#queue.shift();
-    if (next) next();
-    else this.#free++;
+    if (!next) {
+      this.#free++;
+      return;
+    }
+    next.grant();
+    this.#tellAll();
+  }
+
+  #tellAll(): void {
+    for (const waiter of this.#queue) void this.#tell(waiter);
+  }
+
+  /** One telling at a time for each, until it knows where it stands. */
+  async #tell(waiter: Waiter): Promise<void> {
+    if (waiter.telling) return;
+    waiter.telling = true;
+    try {
+      for (;;) {
+        const position = this.#queue.indexOf(waiter) + 1;
+        if (position === 0 || position === waiter.told) return;
+        waiter.told = position;
+        await waiter.onPosition(position, this.count - this.#free);
+      }
+    } catch (error) {
+      waiter.fail(error);
+    } finally {
+      waiter.telling = false;
+    }
   }
 }

@@ -14,7 +14,7 @@ export function isAtRest(env: Env): boolean {
 export function stateRefuses(kind: OperationKind, env: Env, why = env.stateReason): BerthError {
   const reason = why === '' ? '' : ` (${why})`;
   const advice = isAtRest(env)
-    ? 'deploy its app anew, or destroy it'
+    ? 'reset it, deploy its app anew, or destroy it'
     : isEnded(env)
       ? 'deploy its app anew'
       : 'try again';

@@ -2,6 +2,7 @@ import type {
   Checkpoint,
   CheckpointState,
   Env,
+  EnvActivity,
   EnvEvent,
   EnvEventBody,
   EnvKey,
@@ -24,6 +25,8 @@ export interface EnvFilter {
   appId?: string;
   states?: EnvState[];
   includeEnded?: boolean;
+  /** Envs that have all of these. */
+  labels?: Record<string, string>;
 }
 
 export type EnvPatch = Partial<
@@ -39,8 +42,27 @@ export type EnvPatch = Partial<
     | 'appDirectory'
     | 'containerIds'
     | 'expiresAt'
+    | 'ttlMs'
+    | 'idleTimeoutMs'
+    | 'readyAt'
+    | 'lastActivity'
+    | 'lastExtension'
+    | 'expiryWarnedFor'
+    | 'idleWarnedFor'
+    | 'restartPolicy'
+    | 'health'
+    | 'healthMessage'
+    | 'database'
+    | 'labels'
   >
 >;
+
+/** What an env of a tenant was used for. */
+export interface NotedActivity {
+  tenant: string;
+  envId: string;
+  activity: EnvActivity;
+}
 
 /** What is appended to an env's event log; the store gives it its `seq` and time. */
 export interface NewEvent {
@@ -69,7 +91,7 @@ export interface EnvStore {
 
   /**
    * Begins an operation on a live env: only if the env is in one of `from` (conditional update), sets `state` and
-   * clears `stateReason`. Resolves to `{ refused }` with the env as it is otherwise (undefined: no such live env).
+   * clears `stateReason`, and applies the patch. Resolves to `{ refused }` with the env as it is otherwise (undefined: no such live env).
    * @throws BerthError REQUEST_ID_REUSED as `claim`
    */
   beginOperation(
@@ -77,6 +99,7 @@ export interface EnvStore {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
+    patch?: EnvPatch,
   ): Promise<{ env: Env; events: EnvEvent[] } | { refused: Env | undefined }>;
 
   get(tenant: string, envId: string): Promise<Env | undefined>;
@@ -102,6 +125,8 @@ export interface EnvStore {
    */
   commit(change: {
     env?: { id: string; patch: EnvPatch };
+    /** An operation that is over already, for its request id. @throws REQUEST_ID_REUSED as `claim` */
+    newOperation?: Operation;
     operation?: { id: string; state: OperationState; error?: OperationError | null };
     checkpoint?: {
       operationId: string;
@@ -112,6 +137,14 @@ export interface EnvStore {
     };
     events?: NewEvent[];
   }): Promise<EnvEvent[]>;
+
+  /**
+   * Records what envs were used for, unless something later is recorded already. Leaves `updatedAt` alone, appends no
+   * events, and skips envs that ended.
+   */
+  saveActivities(activities: readonly NotedActivity[]): Promise<void>;
+  /** Records what was measured, as `saveActivities`. */
+  saveDiskBytes(sizes: ReadonlyMap<string, number>): Promise<void>;
 
   checkpoints(operationId: string): Promise<Checkpoint[]>;
   /** Events with `seq > afterSeq`, oldest first, at most `limit`. */
@@ -128,4 +161,12 @@ export interface PortStore {
   /** Frees it if it is this env's. */
   release(port: number, envId: string): Promise<boolean>;
   list(): Promise<{ port: number; envId: string; allocatedAt: number }[]>;
+}
+
+/** Who of several daemons on one database does what comes round on a timer; time is the database's own. */
+export interface LeaseStore {
+  /** Takes or renews the lease for `ttlMs` from now. False while another holder has it. */
+  take(name: string, holder: string, ttlMs: number): Promise<boolean>;
+  /** Gives it up if it is this holder's. */
+  release(name: string, holder: string): Promise<void>;
 }

@@ -58,7 +58,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
     gvisor,
     logger,
   });
-  const envs = new DockerEnvEngine({ calls, streams, availability, owner, logger });
+  const envs = new DockerEnvEngine({ calls, streams, availability, owner, sameHost, logger });
   availability.onChange(({ state }) => {
     if (state === 'up') sandboxes.dockerCameBack();
   });

@@ -16,6 +16,10 @@ export interface ColumnTypes {
   tableOptions: ColumnType;
   /** Makes an index unless it is there. */
   ensureIndex(db: Kysely<unknown>, name: string, table: string, columns: string[]): Promise<void>;
+  /** Adds a column that may be NULL unless it is there. */
+  ensureColumn(db: Kysely<unknown>, table: string, name: string, type: ColumnType): Promise<void>;
+  /** The database's own clock in milliseconds since the epoch: daemons on one database share it. */
+  now: RawBuilder<number>;
 }
 
 export const MYSQL_TYPES: ColumnTypes = {
@@ -31,6 +35,15 @@ export const MYSQL_TYPES: ColumnTypes = {
       where table_schema = database() and table_name = ${table} and index_name = ${name} limit 1`.execute(db);
     if (found.rows.length === 0) await db.schema.createIndex(name).on(table).columns(columns).execute();
   },
+  async ensureColumn(db, table, name, type) {
+    const found = await sql`
+      select 1 from information_schema.columns
+      where table_schema = database() and table_name = ${table} and column_name = ${name} limit 1`.execute(
+      db,
+    );
+    if (found.rows.length === 0) await addColumn(db, table, name, type);
+  },
+  now: sql<number>`cast(unix_timestamp(now(3)) * 1000 as signed)`,
 };
 
 export const SQLITE_TYPES: ColumnTypes = {
@@ -42,4 +55,13 @@ export const SQLITE_TYPES: ColumnTypes = {
   async ensureIndex(db, name, table, columns) {
     await db.schema.createIndex(name).ifNotExists().on(table).columns(columns).execute();
   },
+  async ensureColumn(db, table, name, type) {
+    const found = await sql`select 1 from pragma_table_info(${table}) where name = ${name}`.execute(db);
+    if (found.rows.length === 0) await addColumn(db, table, name, type);
+  },
+  now: sql<number>`cast(round((julianday('now') - 2440587.5) * 86400000) as integer)`,
 };
+
+async function addColumn(db: Kysely<unknown>, table: string, name: string, type: ColumnType): Promise<void> {
+  await sql`alter table ${sql.table(table)} add column ${sql.ref(name)} ${type}`.execute(db);
+}

@@ -6,6 +6,9 @@ import { createEnvEvents } from './0004-env-events.js';
 import { createPortUsage } from './0005-port-usage.js';
 import { createExecutions } from './0006-executions.js';
 import { createExecutionLabels } from './0007-execution-labels.js';
+import { addEnvLife } from './0008-env-life.js';
+import { createLeases } from './0009-leases.js';
+import { createEnvLabels } from './0010-env-labels.js';
 import type { ColumnTypes } from './column-types.js';
 
 type Step = (db: Kysely<unknown>, types: ColumnTypes) => Promise<void>;
@@ -22,6 +25,9 @@ const STEPS: Record<string, Step> = {
   '0005-port-usage': createPortUsage,
   '0006-executions': createExecutions,
   '0007-execution-labels': createExecutionLabels,
+  '0008-env-life': addEnvLife,
+  '0009-leases': createLeases,
+  '0010-env-labels': createEnvLabels,
 };
 
 /** The migrations in the words of one database. */

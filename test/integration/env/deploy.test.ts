@@ -107,6 +107,15 @@ describe('a deployment in Docker', () => {
     expect(second.last).toMatchObject({ outcome: 'replaced' });
     expect(second.env).toMatchObject({ id: first.env.id, url: first.env.url });
     expect(await (await fetch(second.env.url)).text()).toBe('2');
+    const network = await docker('network', 'inspect', '-f', '{{.Id}}', `${first.env.id}-net`);
+    await docker('rm', '-f', first.env.id);
+    const reset = await world.run('reset', first.env.id);
+    expect(reset.last).toMatchObject({
+      type: 'succeeded',
+      removed: [{ kind: 'volume', name: `${first.env.id}_data` }],
+    });
+    expect(await (await fetch(second.env.url)).text()).toBe('1');
+    expect(await docker('network', 'inspect', '-f', '{{.Id}}', `${first.env.id}-net`)).toBe(network);
   });
 
   it('waits for a health check that the app brings', async () => {

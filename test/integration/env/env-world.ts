@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
@@ -40,6 +40,7 @@ export class EnvWorld {
     world.directory = await mkdtemp(join(tmpdir(), 'berth-env-world-'));
     world.config = {
       owner: world.owner,
+      host: hostname(),
       appsPath: join(world.directory, 'apps'),
       basePath: join(world.directory, 'envs'),
       serverHost: '127.0.0.1',
@@ -55,6 +56,14 @@ export class EnvWorld {
       maxAppBytes: MIB,
       maxAppFiles: 100,
       maxConcurrentOperations: 4,
+      maxQueuedOperations: 100,
+      queueTimeoutMs: 60_000,
+      ttlMs: 3_600_000,
+      idleTimeoutMs: 7_200_000,
+      warnBeforeMs: 300_000,
+      sweepIntervalMs: 10_000,
+      maxDiskBytes: 1024 * 1024 * 1024,
+      minFreeDiskBytes: 0,
       portAttempts: 3,
       undoTimeoutMs: 30_000,
     };
@@ -81,6 +90,7 @@ export class EnvWorld {
     this.operations = new EnvOperations({
       store,
       ports: this.store.ports,
+      leases: this.store.leases,
       engine: this.engine.envs,
       templates,
       config,
@@ -97,7 +107,7 @@ export class EnvWorld {
     return await this.finish(await this.operations.deploy(this.request(appId, files, more)));
   }
 
-  async run(kind: 'stop' | 'start' | 'destroy', envId: string) {
+  async run(kind: 'stop' | 'start' | 'reset' | 'destroy', envId: string) {
     return await this.finish(await this.operations[kind]({ tenant: 'default', envId, requestId: '' }));
   }
 

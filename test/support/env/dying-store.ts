@@ -35,6 +35,8 @@ export class Death {
       claim: guarded(store.claim.bind(store), true),
       beginOperation: guarded(store.beginOperation.bind(store), true),
       commit: guarded(store.commit.bind(store), true),
+      saveActivities: guarded(store.saveActivities.bind(store), false),
+      saveDiskBytes: guarded(store.saveDiskBytes.bind(store), false),
       get: guarded(store.get.bind(store), false),
       findLive: guarded(store.findLive.bind(store), false),
       list: guarded(store.list.bind(store), false),

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { DatabaseProviderRegistry } from '../../../src/domain/database/provider.js';
 import type { EnvConfig } from '../../../src/domain/env/config.js';
 import type { OperationHandle } from '../../../src/domain/env/event-log.js';
 import { ENDED_STATES, isTerminal, type EnvEvent, type EnvEventBody } from '../../../src/domain/env/model.js';
@@ -13,7 +14,7 @@ import type { EnvStore } from '../../../src/domain/env/store.js';
 import { MustacheTemplates } from '../../../src/templates/mustache-templates.js';
 import { SilentLogger } from '../silent-logger.js';
 import { FakeEnvEngine } from './fake-env-engine.js';
-import { FakeEnvStore, FakePortStore } from './fake-env-store.js';
+import { FakeEnvStore, FakeLeaseStore, FakePortStore } from './fake-env-store.js';
 
 export const NODE_FILES = [
   { path: 'metadata.json', content: Buffer.from('{"runtimeType":"node"}'), mode: 0 },
@@ -26,6 +27,10 @@ export class EnvHarness {
   readonly ports = new FakePortStore();
   readonly engine = new FakeEnvEngine();
   readonly logger = new SilentLogger();
+  databases = new DatabaseProviderRegistry();
+  readonly leases = new FakeLeaseStore();
+  /** Goes with the real one until a test sets it. */
+  readonly clock = { offsetMs: 0, now: () => Date.now() + this.clock.offsetMs };
   operations!: EnvOperations;
   config!: EnvConfig;
 
@@ -36,6 +41,7 @@ export class EnvHarness {
     const portFirst = 20_000 + randomInt(120) * 100;
     harness.config = {
       owner: 'test',
+      host: 'here',
       appsPath: join(base, 'apps'),
       basePath: join(base, 'envs'),
       serverHost: 'localhost',
@@ -51,6 +57,14 @@ export class EnvHarness {
       maxAppBytes: 1024 * 1024,
       maxAppFiles: 100,
       maxConcurrentOperations: 10,
+      maxQueuedOperations: 100,
+      queueTimeoutMs: 60_000,
+      ttlMs: 3_600_000,
+      idleTimeoutMs: 7_200_000,
+      warnBeforeMs: 300_000,
+      sweepIntervalMs: 10_000,
+      maxDiskBytes: 1024 * 1024 * 1024,
+      minFreeDiskBytes: 0,
       portAttempts: 3,
       undoTimeoutMs: 2_000,
       ...settings,
@@ -63,7 +77,18 @@ export class EnvHarness {
   restart(store: EnvStore = this.store): EnvOperations {
     const templates = new MustacheTemplates(join(import.meta.dirname, '../../../templates'));
     const { ports, engine, config } = this;
-    this.operations = new EnvOperations({ store, ports, engine, templates, config, logger: this.logger });
+    const { logger, databases, clock } = this;
+    this.operations = new EnvOperations({
+      store,
+      ports,
+      engine,
+      templates,
+      config,
+      logger,
+      databases,
+      clock,
+      leases: this.leases,
+    });
     return this.operations;
   }
 
@@ -98,11 +123,14 @@ export class EnvHarness {
   start(envId: string) {
     return this.#run('start', envId);
   }
+  reset(envId: string) {
+    return this.#run('reset', envId);
+  }
   destroy(envId: string) {
     return this.#run('destroy', envId);
   }
 
-  async #run(kind: 'stop' | 'start' | 'destroy', envId: string) {
+  async #run(kind: 'stop' | 'start' | 'reset' | 'destroy', envId: string) {
     return await this.finish(await this.operations[kind]({ tenant: 'default', envId, requestId: '' }));
   }
 

@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { ComposeProject, ComposeService } from '../../../src/domain/env/compose/model.js';
 import type {
+  ConnectionCount,
+  ContainerUse,
   EnvEngine,
   LogChunk,
   OwnedThing,
@@ -38,6 +40,7 @@ export class FakeEnvEngine implements EnvEngine {
   before: (method: string, project: string) => void | Promise<void> = () => {};
   after: (method: string, project: string) => void = () => {};
   #nextId = 1;
+  readonly #allWatchers = new Set<(envId: string, event: ProjectEvent) => void>();
   readonly #watchers = new Set<{ project: string; onEvent: (event: ProjectEvent) => void }>();
 
   async requireImage(image: string): Promise<{ digest: string; exposedPorts: number[] }> {
@@ -111,7 +114,10 @@ export class FakeEnvEngine implements EnvEngine {
     });
   }
 
-  async remove(projectName: string, options: { volumes: boolean }): Promise<UndoneThing[]> {
+  async remove(
+    projectName: string,
+    options: { volumes: boolean; networks?: boolean },
+  ): Promise<UndoneThing[]> {
     return await this.#act('remove', projectName, async () => {
       const project = this.projects.get(projectName);
       if (!project) return [];
@@ -120,12 +126,13 @@ export class FakeEnvEngine implements EnvEngine {
         await halt(container);
         removed.push({ kind: 'container', name: container.name });
       }
-      for (const name of project.networks) removed.push({ kind: 'network', name });
+      const networks = options.networks !== false;
+      if (networks) for (const name of project.networks) removed.push({ kind: 'network', name });
       if (options.volumes) for (const name of project.volumes) removed.push({ kind: 'volume', name });
       project.containers.clear();
-      project.networks.clear();
+      if (networks) project.networks.clear();
       if (options.volumes) project.volumes.clear();
-      if (project.volumes.size === 0) this.projects.delete(projectName);
+      if (project.volumes.size + project.networks.size === 0) this.projects.delete(projectName);
       return removed;
     });
   }
@@ -146,6 +153,25 @@ export class FakeEnvEngine implements EnvEngine {
       this.#watchers.add(watcher);
       return { close: () => void this.#watchers.delete(watcher) };
     });
+  }
+
+  async watchAll(onEvent: (envId: string, event: ProjectEvent) => void): Promise<{ close(): void }> {
+    await Promise.resolve();
+    this.#allWatchers.add(onEvent);
+    return { close: () => void this.#allWatchers.delete(onEvent) };
+  }
+
+  async use(): Promise<ContainerUse> {
+    await Promise.resolve();
+    return { memoryBytes: 1_000, cpus: 0.1, cpuSeconds: 2 };
+  }
+
+  /** What `connections` answers, by container id. */
+  readonly counts = new Map<string, ConnectionCount>();
+
+  async connections(containerId: string): Promise<ConnectionCount | undefined> {
+    await Promise.resolve();
+    return this.counts.get(containerId);
   }
 
   async *logs(containerId: string): AsyncIterable<LogChunk> {
@@ -186,6 +212,7 @@ export class FakeEnvEngine implements EnvEngine {
     for (const watcher of this.#watchers) {
       if (watcher.project === project) watcher.onEvent({ containerId: '', time: 0, ...event });
     }
+    for (const onEvent of this.#allWatchers) onEvent(project, { containerId: '', time: 0, ...event });
   }
 
   async close(): Promise<void> {

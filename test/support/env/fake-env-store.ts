@@ -8,7 +8,15 @@ import type {
   Operation,
 } from '../../../src/domain/env/model.js';
 import { ENDED_STATES, isTerminal } from '../../../src/domain/env/model.js';
-import type { EnvFilter, EnvStore, NewEvent, Page, PortStore } from '../../../src/domain/env/store.js';
+import type {
+  EnvFilter,
+  EnvPatch,
+  EnvStore,
+  LeaseStore,
+  NewEvent,
+  Page,
+  PortStore,
+} from '../../../src/domain/env/store.js';
 import { BerthError } from '../../../src/domain/errors.js';
 
 type Change = Parameters<EnvStore['commit']>[0];
@@ -38,6 +46,7 @@ export class FakeEnvStore implements EnvStore {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
+    patch: EnvPatch = {},
   ): ReturnType<EnvStore['beginOperation']> {
     await Promise.resolve();
     this.#assertUnused(operation);
@@ -45,7 +54,7 @@ export class FakeEnvStore implements EnvStore {
     if (!env || env.tenant !== operation.tenant || ENDED_STATES.includes(env.state))
       return { refused: undefined };
     if (!from.includes(env.state)) return { refused: structuredClone(env) };
-    Object.assign(env, { state, stateReason: '', updatedAt: env.updatedAt + 1 });
+    Object.assign(env, { stateReason: '', ...patch, state, updatedAt: env.updatedAt + 1 });
     this.operations.set(operation.id, structuredClone(operation));
     return { env: structuredClone(env), events: this.#append(ofOperation(operation, events)) };
   }
@@ -94,7 +103,11 @@ export class FakeEnvStore implements EnvStore {
 
   async commit(change: Change): Promise<EnvEvent[]> {
     await Promise.resolve();
-    const { env, operation, checkpoint } = change;
+    const { env, operation, checkpoint, newOperation } = change;
+    if (newOperation) {
+      this.#assertUnused(newOperation);
+      this.operations.set(newOperation.id, structuredClone(newOperation));
+    }
     if (env) {
       const row = this.envs.get(env.id);
       if (!row) throw new Error(`no env ${env.id}`);
@@ -114,6 +127,19 @@ export class FakeEnvStore implements EnvStore {
     }
     if (checkpoint) this.#save(checkpoint);
     return this.#append(change.events ?? []);
+  }
+
+  async saveActivities(activities: Parameters<EnvStore['saveActivities']>[0]): Promise<void> {
+    await Promise.resolve();
+    for (const { envId, activity } of activities) {
+      const row = this.envs.get(envId);
+      if (row && activity.at > (row.lastActivity?.at ?? 0)) row.lastActivity = { ...activity };
+    }
+  }
+
+  async saveDiskBytes(sizes: ReadonlyMap<string, number>): Promise<void> {
+    await Promise.resolve();
+    for (const [envId, diskBytes] of sizes) Object.assign(this.envs.get(envId) ?? {}, { diskBytes });
   }
 
   async checkpoints(operationId: string): Promise<Checkpoint[]> {
@@ -179,6 +205,23 @@ export class FakeEnvStore implements EnvStore {
       log.push(event);
       return event;
     });
+  }
+}
+
+/** LeaseStore in memory. */
+export class FakeLeaseStore implements LeaseStore {
+  readonly holders = new Map<string, string>();
+
+  async take(name: string, holder: string): Promise<boolean> {
+    await Promise.resolve();
+    const held = this.holders.get(name) ?? holder;
+    if (held === holder) this.holders.set(name, holder);
+    return held === holder;
+  }
+
+  async release(name: string, holder: string): Promise<void> {
+    await Promise.resolve();
+    if (this.holders.get(name) === holder) this.holders.delete(name);
   }
 }
 

@@ -40,7 +40,7 @@ const SPEC: AppSpec = {
 
 function render(spec: Partial<AppSpec> = {}): string {
   const view = composeView({
-    env: { id: ENV_ID, appDigest: 'sha256:abc' },
+    env: { id: ENV_ID, appDigest: 'sha256:abc', restartPolicy: 'unless_stopped' },
     spec: { ...SPEC, ...spec },
     appDirectory: '/apps/hello',
     port: 18_003,
@@ -129,7 +129,7 @@ describe('the rendered compose file', () => {
         .filter((name) => !new RegExp(`\\{[#^]?${name}\\}`).test(template));
     expect(missing).toEqual([]);
     const view = composeView({
-      env: { id: ENV_ID, appDigest: '' },
+      env: { id: ENV_ID, appDigest: '', restartPolicy: 'unless_stopped' },
       spec: SPEC,
       appDirectory: '/a',
       port: 18_000,

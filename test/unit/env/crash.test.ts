@@ -47,6 +47,11 @@ const SCENARIOS = {
     during: (operations: EnvOperations) => operations.start(only()),
     ends: ['running', 'stopped'],
   },
+  reset: {
+    before: async () => void (await world.deploy({ metadata: VOLUMES })),
+    during: (operations: EnvOperations) => operations.reset(only()),
+    ends: ['running', 'broken'],
+  },
   destroy: {
     before: async () => void (await world.deploy({ metadata: VOLUMES })),
     during: (operations: EnvOperations) => operations.destroy(only()),

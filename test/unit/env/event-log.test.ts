@@ -21,6 +21,21 @@ const ENV: Env = {
   createdAt: 0,
   updatedAt: 0,
   expiresAt: null,
+  owner: 'test',
+  host: 'here',
+  ttlMs: 3_600_000,
+  idleTimeoutMs: 7_200_000,
+  readyAt: null,
+  lastActivity: { at: 1_700_000_000_000, kind: 'operation', detail: 'DeployEnv' },
+  lastExtension: null,
+  expiryWarnedFor: null,
+  idleWarnedFor: null,
+  restartPolicy: 'unless_stopped',
+  health: 'unknown',
+  healthMessage: '',
+  database: null,
+  diskBytes: 0,
+  labels: {},
 };
 
 const OPERATION: Operation = {

@@ -153,8 +153,16 @@ describe('deploy', () => {
   it('gives twenty apps at once twenty ports, ten deployments at a time', async () => {
     const all = await Promise.all(Array.from({ length: 20 }, (_, n) => world.deploy({ appId: `app-${n}` })));
     expect(new Set(all.map((one) => one.env.port)).size).toBe(20);
-    const queued = all.flatMap((one) => one.events.filter((event) => event.body.type === 'queued'));
-    expect(queued.length).toBe(10);
+    const waits = all
+      .map((one) => one.events.flatMap(({ body }) => (body.type === 'queued' ? [body.position] : [])))
+      .filter((positions) => positions.length > 0);
+    expect(waits.map(([first]) => first).sort((a = 0, b = 0) => a - b)).toEqual([
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+    ]);
+    for (const positions of waits) {
+      expect(positions).toEqual([...new Set(positions)].sort((a, b) => b - a));
+      expect(positions.at(-1)).toBe(1);
+    }
     await world.expectConsistent();
     await Promise.all(all.map((one) => world.destroy(one.env.id)));
     await world.expectNothingLeft();

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { EnvState } from '../../../src/domain/env/model.js';
+import { admission } from '../../../src/domain/env/admission.js';
 import {
-  admission,
   destroyPlan,
   planDeploy,
+  resetPlan,
   startPlan,
   stopPlan,
   type DeployFacts,
@@ -85,6 +86,25 @@ describe('the steps of a plan', () => {
     expect(plan.states.failure).toBe('broken');
   });
 
+  it('of a reset drop the data before the containers are made anew, and keep networks, port and directory', () => {
+    const { steps, onCrash, pointOfNoReturn } = resetPlan('stopped', true);
+    const names = steps.map((step) => step.name);
+    expect(names).toEqual([
+      'stop_containers',
+      'remove_containers',
+      'reset_database',
+      'create_networks',
+      'create_containers',
+      'start_containers',
+      'wait_ready',
+      'verify',
+      'mark_running',
+    ]);
+    expect(resetPlan('stopped', false).steps.map((step) => step.name)).not.toContain('reset_database');
+    expect(onCrash).toBe('finish');
+    expect(pointOfNoReturn).toEqual({ step: 'stop_containers', untouched: 'stopped' });
+  });
+
   it('end each kind of operation with the mark of its state', () => {
     const last = (plan: ReturnType<typeof stopPlan>) => plan.steps.at(-1)?.name;
     expect([planDeploy(facts()), startPlan(), stopPlan(), destroyPlan(false)].map(last)).toEqual([
@@ -93,6 +113,7 @@ describe('the steps of a plan', () => {
       'mark_stopped',
       'mark_destroyed',
     ]);
+    expect(last(resetPlan('running', false))).toBe('mark_running');
     const destroy = destroyPlan(true).steps.map((step) => step.name);
     expect(destroy.indexOf('release_port')).toBeGreaterThan(destroy.indexOf('remove_containers'));
     expect(destroy).toContain('remove_database');
@@ -100,24 +121,21 @@ describe('the steps of a plan', () => {
 });
 
 describe('admission', () => {
-  const table: [EnvState, string, string, string][] = [
-    // state, stop, start, destroy
-    ['deploying', 'wait', 'wait', 'cancel_and_wait'],
-    ['running', 'begin', 'begin', 'begin'],
-    ['stopping', 'wait', 'wait', 'wait'],
-    ['stopped', 'unchanged', 'begin', 'begin'],
-    ['starting', 'wait', 'wait', 'cancel_and_wait'],
-    ['resetting', 'wait', 'wait', 'cancel_and_wait'],
-    ['destroying', 'wait', 'wait', 'wait'],
-    ['broken', 'refuse', 'refuse', 'begin'],
-    ['failed', 'refuse', 'refuse', 'unchanged'],
-    ['destroyed', 'refuse', 'refuse', 'unchanged'],
+  const table: [EnvState, string, string, string, string, string][] = [
+    // state, stop, start, reset, destroy, expire
+    ['deploying', 'wait', 'wait', 'wait', 'cancel_and_wait', 'refuse'],
+    ['running', 'begin', 'begin', 'begin', 'begin', 'begin'],
+    ['stopping', 'wait', 'wait', 'wait', 'wait', 'refuse'],
+    ['stopped', 'unchanged', 'begin', 'begin', 'begin', 'begin'],
+    ['starting', 'wait', 'wait', 'wait', 'cancel_and_wait', 'refuse'],
+    ['resetting', 'wait', 'wait', 'wait', 'cancel_and_wait', 'refuse'],
+    ['destroying', 'wait', 'wait', 'wait', 'wait', 'refuse'],
+    ['broken', 'refuse', 'refuse', 'begin', 'begin', 'begin'],
+    ['failed', 'refuse', 'refuse', 'refuse', 'unchanged', 'refuse'],
+    ['destroyed', 'refuse', 'refuse', 'refuse', 'unchanged', 'refuse'],
   ];
-  it.each(table)('%s: stop %s, start %s, destroy %s', (state, stop, start, destroy) => {
-    expect([admission('stop', state), admission('start', state), admission('destroy', state)]).toEqual([
-      stop,
-      start,
-      destroy,
-    ]);
+  it.each(table)('%s: stop %s, start %s, reset %s, destroy %s, expire %s', (state, ...expected) => {
+    const kinds = ['stop', 'start', 'reset', 'destroy', 'expire'] as const;
+    expect(kinds.map((kind) => admission(kind, state))).toEqual(expected);
   });
 });

@@ -13,7 +13,7 @@ const MIB = 1024 * 1024;
 
 /** What the compose file of one env is made of. */
 export interface ComposeInput {
-  env: Pick<Env, 'id' | 'appDigest'>;
+  env: Pick<Env, 'id' | 'appDigest' | 'restartPolicy'>;
   spec: AppSpec;
   /** Folder mounted read-only as the app. */
   appDirectory: string;
@@ -57,7 +57,7 @@ export function composeView(input: ComposeInput) {
     cpus: spec.limits.cpus,
     pidsLimit: spec.limits.processes,
     // A CLI that came to its end has ended; a server comes back with the host unless it was stopped.
-    restart: published ? 'unless-stopped' : 'no',
+    restart: published && env.restartPolicy === 'unless_stopped' ? 'unless-stopped' : 'no',
     stopGracePeriod: formatDuration(spec.stopGraceMs),
     logMaxSize: LOG_MAX_SIZE,
     logMaxFiles: LOG_MAX_FILES,

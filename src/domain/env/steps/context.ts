@@ -41,6 +41,8 @@ export interface StepContext {
   /** Ports that Docker found taken in this operation. */
   excludedPorts: Set<number>;
   preparedDatabase: PreparedDatabase | undefined;
+  /** Time the app has to answer; undefined: as its compose file says. */
+  readyTimeoutMs: number | undefined;
 }
 
 /** What a deployment deploys. */
@@ -60,6 +62,7 @@ export function newContext(env: Env, deployment?: Deployment): StepContext {
     watch: undefined,
     excludedPorts: new Set(),
     preparedDatabase: undefined,
+    readyTimeoutMs: undefined,
   };
 }
 
@@ -73,6 +76,8 @@ export interface StepResult {
   patch?: EnvPatch;
   /** Something to tell that does not fail the step. */
   warning?: { code: string; message: string };
+  /** What it removed, for the terminal event. */
+  removed?: UndoneThing[];
 }
 
 export interface UndoResult {

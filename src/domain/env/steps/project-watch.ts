@@ -70,6 +70,8 @@ export class ProjectWatch {
         break;
       case 'start':
       case 'destroy':
+      case 'exec_start':
+      case 'exec_die':
         break;
     }
     for (const listener of this.#listeners) listener();

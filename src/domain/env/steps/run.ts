@@ -7,7 +7,7 @@ import { loadProject, renderCompose } from './compose-file.js';
 import type { StepContext, StepDeps, StepResult } from './context.js';
 import { createDirectory, copyApp, readAppMetadata } from './app-steps.js';
 import { removeEnvDirectory } from './directory.js';
-import { prepareDatabase, removeDatabase } from './database-steps.js';
+import { prepareDatabase, removeDatabase, resetDatabase } from './database-steps.js';
 import { startContainers, verify, waitUntilReady } from './start-steps.js';
 
 export type StepRun = (deps: StepDeps, context: StepContext, signal: AbortSignal) => Promise<StepResult>;
@@ -32,6 +32,7 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
       detail: `removed ${listed(removed)}; named volumes are kept`,
       patch: { appDigest: digest, runtime: spec.runtime, appDirectory, containerIds: [], url: '' },
       warning,
+      removed,
     };
   },
 
@@ -42,13 +43,13 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
   prepare_database: prepareDatabase,
   render_compose: renderCompose,
 
-  create_networks: async ({ engine }, { project }, signal) => {
-    const made = await engine.createNetworksAndVolumes(needed(project), signal);
+  create_networks: async ({ engine }, context, signal) => {
+    const made = await engine.createNetworksAndVolumes(await loadProject(context), signal);
     return { detail: listed(made), data: { made } };
   },
 
-  create_containers: async ({ engine }, { project }, signal) => {
-    const wanted = needed(project);
+  create_containers: async ({ engine }, context, signal) => {
+    const wanted = await loadProject(context);
     const containers = inOrder(await engine.createContainers(wanted, signal), wanted.services);
     return {
       detail: containers.map((container) => container.name).join(', '),
@@ -62,28 +63,38 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
   verify,
 
   stop_containers: async ({ engine }, { env }, signal) => {
-    if (env.state !== 'destroying') {
+    if (env.state === 'stopping') {
       await engine.stop(env.id, signal);
       return { detail: 'containers and data are kept' };
     }
-    // On its way to being destroyed it had its chance; what does not stop is killed next.
+    // On its way to being removed it had its chance; what does not stop is killed next.
     const warning = await stopGracefully(() => engine.stop(env.id, signal));
     return { detail: warning ? 'did not stop by itself' : 'stopped', warning };
   },
 
   remove_containers: async ({ engine }, { env }, signal) => {
-    const removed = await engine.remove(env.id, { volumes: true }, signal);
-    return { detail: listed(removed), data: { removed }, patch: { containerIds: [] } };
+    const networks = env.state !== 'resetting';
+    const removed = await engine.remove(env.id, { volumes: true, networks }, signal);
+    return { detail: listed(removed), data: { removed }, patch: { containerIds: [] }, removed };
   },
 
-  remove_database: async (deps, context, signal) => ({
-    detail: listed(await removeDatabase(deps, context, {}, signal)),
-  }),
+  remove_database: async (deps, context, signal) => {
+    const removed = await removeDatabase(deps, context, {}, signal);
+    return { detail: listed(removed), patch: { database: null }, removed };
+  },
+
+  reset_database: async (deps, context, signal) => {
+    const removed = await resetDatabase(deps, context, signal);
+    return { detail: listed(removed), removed };
+  },
 
   remove_directory: async ({ config }, { env }) => {
     const { owner, basePath } = config;
     const removed = await removeEnvDirectory(env.directory, basePath, { envId: env.id, owner });
-    return { detail: removed ? env.directory : 'was gone' };
+    return {
+      detail: removed ? env.directory : 'was gone',
+      removed: removed ? [{ kind: 'directory', name: env.directory }] : [],
+    };
   },
 
   release_port: async ({ ports }, { env }) => {
@@ -91,6 +102,7 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
     return {
       detail: released.length > 0 ? `port ${released.join(', ')}` : 'none was held',
       patch: { port: null },
+      removed: released.map((port) => ({ kind: 'port', name: String(port) })),
     };
   },
 

@@ -39,7 +39,9 @@ export async function waitUntilReady(
   if (!watch) throw new Error('wait_ready comes after start_containers');
   const project = await loadProject(context);
   const target = { host: reachable(config.bindHost), port: env.port ?? 0 };
-  return { detail: await waitReady(readinessOf(project), target, watch, signal) };
+  const readiness = readinessOf(project);
+  const timeoutMs = context.readyTimeoutMs ?? readiness.timeoutMs;
+  return { detail: await waitReady({ ...readiness, timeoutMs }, target, watch, signal) };
 }
 
 /** Looks once more that every container is there and runs; a CLI may have come to its end. */

@@ -57,8 +57,9 @@ export const UNDO_RUNS: Record<UndoName, UndoRun> = {
     removed: await engine.remove(env.id, { volumes: true }, signal),
   }),
 
+  // Networks have an undo of their own, or stay.
   remove_containers: async ({ engine }, { env }, _, signal) => ({
-    removed: await engine.remove(env.id, { volumes: false }, signal),
+    removed: await engine.remove(env.id, { volumes: false, networks: false }, signal),
     patch: { containerIds: [] },
   }),
 

@@ -1,6 +1,8 @@
 import type { Logger } from '../../../telemetry/logger.js';
 import type { ComposeProject, ComposeService } from '../../../domain/env/compose/model.js';
 import type {
+  ConnectionCount,
+  ContainerUse,
   EnvEngine,
   LogChunk,
   LogOptions,
@@ -18,15 +20,19 @@ import type { DockerStreams } from '../docker-streams.js';
 import { inspectImage } from '../images-on-host.js';
 import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
 import type { ContainerDetails } from '../worker/call-messages.js';
+import type { DockerEvent } from '../worker/stream-messages.js';
 import { CONFIG_HASH_LABEL, projectFilter, SERVICE_LABEL, serviceLabels } from './compose-labels.js';
+import { readConnections } from './connections.js';
 import { furtherEndpoints, serviceContainerBody } from './container-config.js';
 import { readContainerLog } from './logs.js';
 import { ensureNetwork, ensureVolume, removeNetwork, removeVolume } from './networks-and-volumes.js';
 import { stopOrder } from './stop-order.js';
-import { projectEvent } from './watch.js';
+import { envEvent, projectEvent } from './watch.js';
 
 const CREATE_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 60_000;
+/** Docker measures for a second. */
+const STATS_TIMEOUT_MS = 5_000;
 /** Docker's own default, for containers that name no grace. */
 const DEFAULT_GRACE_S = 10;
 /** What Docker may take beyond the grace. */
@@ -37,11 +43,16 @@ export interface DockerEnvEngineOptions {
   streams: DockerStreams;
   availability: DockerAvailability;
   owner: string;
+  /** Docker runs on this host, so that what the kernel knows of a container can be read here. */
+  sameHost: boolean;
   logger: Logger;
 }
 
-/** Compose projects through Docker's API. Holds no state: what there is, Docker's labels say. */
+/** Compose projects through Docker's API. Holds no state but a memory for pids: what there is, Docker's labels say. */
 export class DockerEnvEngine implements EnvEngine {
+  /** First processes of containers, by container id, to spare an inspection each time; each is checked when used. */
+  readonly #pids = new Map<string, number>();
+
   constructor(private readonly options: DockerEnvEngineOptions) {}
 
   requireImage(image: string, signal?: AbortSignal): Promise<{ digest: string; exposedPorts: number[] }> {
@@ -124,7 +135,7 @@ export class DockerEnvEngine implements EnvEngine {
 
   async remove(
     projectName: string,
-    options: { volumes: boolean },
+    options: { volumes: boolean; networks?: boolean },
     signal?: AbortSignal,
   ): Promise<UndoneThing[]> {
     const { calls, owner } = this.options;
@@ -144,11 +155,14 @@ export class DockerEnvEngine implements EnvEngine {
       await allDone(
         containers.map(({ id, name }) => removal({ kind: 'container', name }, removeContainer(calls, id))),
       );
+      for (const { id } of containers) this.#pids.delete(id);
       throwIfCancelled(signal);
-      const networks = await calls.run({ op: 'listNetworks', labels }, { signal });
-      await allDone(
-        networks.map(({ id, name }) => removal({ kind: 'network', name }, removeNetwork(calls, id))),
-      );
+      if (options.networks !== false) {
+        const networks = await calls.run({ op: 'listNetworks', labels }, { signal });
+        await allDone(
+          networks.map(({ id, name }) => removal({ kind: 'network', name }, removeNetwork(calls, id))),
+        );
+      }
       if (options.volumes) {
         const volumes = await calls.run({ op: 'listVolumes', labels }, { signal });
         await allDone(
@@ -187,30 +201,73 @@ export class DockerEnvEngine implements EnvEngine {
     onEvent: (event: ProjectEvent) => void,
     onEnd: (error: Error | undefined) => void,
   ): Promise<{ close(): void }> {
-    const { availability } = this.options;
-    const unsubscribe = availability.subscribe({
-      event(event) {
-        const known = projectEvent(event, projectName);
-        if (known) onEvent(known);
-      },
-      lost: (reason) => onEnd(new BerthError('DOCKER_UNAVAILABLE', `watching ${projectName}: ${reason}`)),
+    return this.#subscribe(`watching ${projectName}`, onEnd, (event) => {
+      const known = projectEvent(event, projectName);
+      if (known) onEvent(known);
     });
-    if (!unsubscribe) {
-      const { state } = availability;
-      const reason = state.state === 'down' ? state.reason : 'Docker went away';
-      throw new BerthError('DOCKER_UNAVAILABLE', `watching ${projectName}: ${reason}`, {
-        retryAfterMs: 2_000,
-      });
-    }
-    return {
-      close() {
-        unsubscribe();
-      },
-    };
+  }
+
+  async watchAll(
+    onEvent: (envId: string, event: ProjectEvent) => void,
+    onEnd: (error: Error | undefined) => void,
+  ): Promise<{ close(): void }> {
+    return this.#subscribe('watching envs', onEnd, (event) => {
+      const known = envEvent(event);
+      if (known) onEvent(known.envId, known.event);
+    });
+  }
+
+  async use(containerId: string, signal?: AbortSignal): Promise<ContainerUse> {
+    const context: FailureContext = { doing: `measuring ${containerId}`, refused: 'DOCKER_ERROR', signal };
+    return translated(context, () =>
+      this.options.calls.run(
+        { op: 'containerStats', id: containerId },
+        { signal, timeoutMs: STATS_TIMEOUT_MS },
+      ),
+    );
+  }
+
+  async connections(containerId: string, signal?: AbortSignal): Promise<ConnectionCount | undefined> {
+    if (!this.options.sameHost) return undefined;
+    const known = this.#pids.get(containerId);
+    const count = known === undefined ? undefined : await readConnections(containerId, known);
+    if (count) return count;
+    const context: FailureContext = { doing: `looking at ${containerId}`, refused: 'DOCKER_ERROR', signal };
+    return translated(context, async () => {
+      const { calls } = this.options;
+      const container = await calls
+        .run({ op: 'inspectContainer', id: containerId }, { signal })
+        .catch(unlessGone);
+      const pid = container?.pid ?? 0;
+      if (pid === 0) {
+        this.#pids.delete(containerId);
+        return undefined;
+      }
+      this.#pids.set(containerId, pid);
+      return await readConnections(containerId, pid);
+    });
   }
 
   logs(containerId: string, options: LogOptions, signal?: AbortSignal): AsyncIterable<LogChunk> {
     return readContainerLog(this.options.streams, containerId, options, signal);
+  }
+
+  #subscribe(
+    doing: string,
+    onEnd: (error: Error | undefined) => void,
+    onEvent: (event: DockerEvent) => void,
+  ): { close(): void } {
+    const { availability } = this.options;
+    const close = availability.subscribe({
+      event: onEvent,
+      lost: (reason) => onEnd(new BerthError('DOCKER_UNAVAILABLE', `${doing}: ${reason}`)),
+    });
+    if (!close) {
+      const { state } = availability;
+      const reason = state.state === 'down' ? state.reason : 'Docker went away';
+      throw new BerthError('DOCKER_UNAVAILABLE', `${doing}: ${reason}`, { retryAfterMs: 2_000 });
+    }
+    return { close: () => void close() };
   }
 
   /** Keeps the container that is as wanted, replaces one that is not. */

@@ -21,6 +21,7 @@ export type DockerCall =
   | { op: 'waitContainer'; id: string; condition: 'not-running' | 'removed' }
   | { op: 'inspectContainer'; id: string }
   | { op: 'containerHasFile'; id: string; path: string }
+  | { op: 'containerStats'; id: string }
   | { op: 'listContainers'; labels: string[] }
   | { op: 'createNetwork'; body: NetworkCreateBody }
   | { op: 'inspectNetwork'; id: string }
@@ -45,6 +46,7 @@ export interface CallResults {
   inspectContainer: ContainerDetails;
   /** False also when the container is gone. */
   containerHasFile: { has: boolean };
+  containerStats: { memoryBytes: number; cpus: number; cpuSeconds: number };
   listContainers: ContainerSummary[];
   createNetwork: { id: string };
   inspectNetwork: NetworkDetails;

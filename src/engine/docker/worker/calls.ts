@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import type { CallAnswer, CallResults, CallTask, DockerCall } from './call-messages.js';
 import { DockerClients, type DockerWorkerData } from './docker-client.js';
 import { CallCancelled, CallTimeout, failureFrom } from './failure.js';
-import { containerShape, imageShape, networkShape, summaryShape, volumeShape } from './shapes.js';
+import { containerShape, imageShape, networkShape, statsShape, summaryShape, volumeShape } from './shapes.js';
 
 const clients = new DockerClients((workerData as DockerWorkerData).dockerHost);
 
@@ -67,6 +67,11 @@ async function perform(
       return containerShape(await docker.getContainer(call.id).inspect({ abortSignal }));
     case 'containerHasFile':
       return { has: await hasFile(docker.getContainer(call.id), call.path, abortSignal) };
+    case 'containerStats':
+      return statsShape(
+        // Types: dockerode's have no signal here, though it hands it through.
+        await docker.getContainer(call.id).stats({ stream: false, ...abortable } as { stream: false }),
+      );
     case 'listContainers': {
       const filters = { label: call.labels };
       return (await docker.listContainers({ all: true, filters, abortSignal })).map(summaryShape);

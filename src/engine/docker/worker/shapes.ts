@@ -39,6 +39,24 @@ export function containerShape(info: Docker.ContainerInspectInfo): ContainerDeta
   };
 }
 
+/** Two looks at the counters, a second apart. `inactive_file` is cache that the kernel may drop; cgroup v1 calls it total_. */
+export function statsShape(stats: Docker.ContainerStats): {
+  memoryBytes: number;
+  cpus: number;
+  cpuSeconds: number;
+} {
+  const { cpu_stats: now, precpu_stats: before, memory_stats: memory } = stats;
+  const detail = (memory.stats ?? {}) as unknown as Record<string, number>;
+  const cache = detail['total_inactive_file'] ?? detail['inactive_file'] ?? 0;
+  const cpuNs = now.cpu_usage.total_usage - before.cpu_usage.total_usage;
+  const elapsedNs = (Date.parse(stats.read) - Date.parse(stats.preread)) * 1e6;
+  return {
+    memoryBytes: Math.max(0, (memory.usage ?? 0) - cache),
+    cpus: elapsedNs > 0 && cpuNs > 0 ? cpuNs / elapsedNs : 0,
+    cpuSeconds: now.cpu_usage.total_usage / 1e9,
+  };
+}
+
 export function summaryShape(info: Docker.ContainerInfo): ContainerSummary {
   return {
     id: info.Id,

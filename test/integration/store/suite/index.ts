@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { claimTests } from './claims.js';
 import { commitTests } from './commits.js';
+import { envLifeTests } from './env-life.js';
 import { executionTests } from './executions.js';
 import type { Subject } from './fixtures.js';
 import { lifecycleTests } from './lifecycle.js';
@@ -15,6 +16,7 @@ export function storeSuite(name: string, subject: Subject): void {
     commitTests(subject);
     listTests(subject);
     portTests(subject);
+    envLifeTests(subject);
     executionTests(subject);
   });
 }

@@ -1,0 +1,4 @@
+export interface EnvClock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}

@@ -1,0 +1,64 @@
+import type { ActiveOperations } from './active-operations.js';
+import { DeployPreparation } from './deploy-preparation.js';
+import { lookAt } from './env-look.js';
+import type { EnvServices } from './env-services.js';
+import type { OperationHandle } from './event-log.js';
+import { requestedLife } from './life/settings.js';
+import { attempt, type Attempt, type OperationAttempts } from './operation-attempts.js';
+import type { OperationStart } from './operation-start.js';
+import { planDeploy } from './plan.js';
+import type { Recovery } from './recovery.js';
+import { checkDeployRequest, digestOfRequest, keyText, type DeployRequest } from './requests.js';
+import { isAtRest, stateRefuses } from './state-refusal.js';
+
+/** Begins deployments: of a new env, or whatever brings the one that there is to what is asked for. */
+export class Deployments {
+  readonly #preparation: DeployPreparation;
+
+  constructor(
+    private readonly services: EnvServices,
+    private readonly active: ActiveOperations,
+    private readonly attempts: OperationAttempts,
+    private readonly start: OperationStart,
+    private readonly recovery: Recovery,
+  ) {
+    this.#preparation = new DeployPreparation(services);
+  }
+
+  /** See EnvOperations.deploy. */
+  async deploy(request: DeployRequest, signal?: AbortSignal): Promise<OperationHandle> {
+    const checked = checkDeployRequest(request);
+    const digest = digestOfRequest('deploy', checked);
+    return await this.attempts.begin(keyText(checked), checked, digest, signal, () =>
+      this.#try(checked, digest, signal),
+    );
+  }
+
+  async #try(request: DeployRequest, requestDigest: string, signal?: AbortSignal): Promise<Attempt> {
+    const deployment = await this.#preparation.prepare(request);
+    const { engine, ports, store } = this.services;
+    const present = await store.findLive(request);
+    const facts = {
+      appDigest: deployment.digest,
+      source: deployment.app.source.kind,
+      hasDatabase: deployment.database !== undefined,
+      force: request.force ?? false,
+    };
+    if (!present) {
+      const plan = planDeploy({ ...facts, present: undefined });
+      return attempt(await this.start.create(request, requestDigest, plan, deployment));
+    }
+    const active = this.active.find(present.id);
+    if (active) {
+      const { plan, context, signal: cancelled } = active.run;
+      const same =
+        plan.kind === 'deploy' && context.deployment?.digest === deployment.digest && !cancelled.aborted;
+      return same ? { handle: active.handle } : { waitFor: active.settled };
+    }
+    if (await this.recovery.resume(present)) return { waitFor: Promise.resolve() };
+    if (!isAtRest(present)) throw stateRefuses('deploy', present, 'another berthd is at it');
+    const plan = planDeploy({ ...facts, present: await lookAt(present, engine, ports, signal) });
+    const life = requestedLife(request, this.services.config);
+    return attempt(await this.start.begin(present, request, requestDigest, plan, deployment, life));
+  }
+}

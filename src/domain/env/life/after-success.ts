@@ -1,0 +1,38 @@
+import type { EnvActivity, EnvEventBody, OperationKind } from '../model.js';
+import type { Run } from '../operation-run.js';
+import type { EnvPatch } from '../store.js';
+
+/** Operations that somebody asked for, by the names of their methods. */
+const METHODS: Partial<Record<OperationKind, string>> = {
+  deploy: 'DeployEnv',
+  start: 'StartEnv',
+  reset: 'ResetEnv',
+  stop: 'StopEnv',
+};
+
+/**
+ * What a successful operation does to an env's time: it is an activity; a deployment gives the whole time to live anew,
+ * from now on, when it is ready and not when it was asked for.
+ */
+export function lifeAfter(run: Run, now: number): { patch: EnvPatch; events: EnvEventBody[] } {
+  const { plan, context } = run;
+  const method = METHODS[plan.kind];
+  if (method === undefined) return { patch: {}, events: [] };
+  const activity: EnvActivity = { at: now, kind: 'operation', detail: method };
+  const becameReady = plan.states.success === 'running' && plan.steps.length > 0;
+  const patch: EnvPatch = { lastActivity: activity, ...(becameReady && { readyAt: now }) };
+  const events: EnvEventBody[] = [];
+  const { env } = context;
+  // What the operation saw itself: a web app answered. From here on Docker's events tell.
+  const health = plan.states.success !== 'running' ? 'unknown' : env.url === '' ? 'none' : 'healthy';
+  if (plan.steps.length > 0 && health !== env.health) {
+    events.push({ type: 'health_changed', from: env.health, to: health, message: '' });
+    Object.assign(patch, { health, healthMessage: '' });
+  }
+  if (plan.kind === 'deploy' && env.ttlMs > 0) {
+    const expiresAt = now + env.ttlMs;
+    Object.assign(patch, { expiresAt, lastExtension: activity });
+    events.push({ type: 'expiry_changed', expiresAt, cause: 'operation' });
+  }
+  return { patch, events };
+}

@@ -1,0 +1,61 @@
+import type { ActiveOperations } from '../active-operations.js';
+import type { EnvServices } from '../env-services.js';
+import type { OperationHandle } from '../event-log.js';
+import type { Env } from '../model.js';
+import { ActivityLog } from './activity-log.js';
+import { DockerWatch } from './docker-watch.js';
+import { HealthWatch } from './health-watch.js';
+import { Sweeper } from './sweeper.js';
+import { TrafficMeters } from './traffic.js';
+
+/** Begins what an env's life asks for by itself. */
+export interface LifeActions {
+  expire(env: Env): Promise<OperationHandle>;
+  startAgain(env: Env): Promise<OperationHandle>;
+}
+
+/** What goes on with envs between operations: use, time, traffic, health. */
+export class EnvLife {
+  readonly activities: ActivityLog;
+  readonly sweeper: Sweeper;
+  readonly #traffic = new TrafficMeters();
+  readonly #health: HealthWatch;
+  readonly #watch: DockerWatch;
+
+  constructor(services: EnvServices, active: ActiveOperations, actions: LifeActions) {
+    this.activities = new ActivityLog(services.store, services.clock);
+    this.#health = new HealthWatch(services, active, (env) => actions.startAgain(env));
+    this.#watch = new DockerWatch(
+      services.engine,
+      (envId, event) => {
+        this.#traffic.take(envId, event);
+        this.#health.take(envId, event);
+      },
+      () => this.#traffic.forgetAll(),
+    );
+    this.sweeper = new Sweeper(services, active, {
+      activities: this.activities,
+      traffic: this.#traffic,
+      expire: (env) => actions.expire(env),
+      watch: () => this.#watch.ensure(),
+    });
+  }
+
+  /** Follows Docker's events from now on, and comes round on the timer. */
+  async start(): Promise<void> {
+    this.sweeper.start();
+    await this.#watch.ensure();
+  }
+
+  /** Docker, or berthd, is back: see HealthWatch.settle. */
+  async settle(): Promise<void> {
+    await this.#watch.ensure();
+    await this.#health.settle();
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close();
+    await this.#health.close();
+    await this.sweeper.stop();
+  }
+}

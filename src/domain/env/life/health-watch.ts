@@ -1,0 +1,212 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isBerthError, messageOf } from '../../errors.js';
+import type { ActiveOperations } from '../active-operations.js';
+import type { ProjectContainer, ProjectEvent } from '../engine.js';
+import type { EnvServices } from '../env-services.js';
+import type { Env, EnvEventBody, EnvState } from '../model.js';
+import { isAtRest } from '../state-refusal.js';
+import { changeAtRest, type ChangeOf } from './change-at-rest.js';
+import { healthChange, healthOf, howItEnded } from './health.js';
+
+/** After a container ended: what restarts it, or takes Docker down with it, has done so by then. */
+const SETTLE_MS = 2_000;
+/** A container that ends again and again is told of this often at most. */
+const WARN_AGAIN_MS = 10_000;
+
+/**
+ * Follows Docker's events of envs at rest: a health that turns bad, an app that ends and is started again, containers that
+ * somebody else stops, starts or removes. The row and the event stream say it within seconds. While an operation is under
+ * way its own watch looks.
+ */
+export class HealthWatch {
+  /** The last thing that is being done for an env: events of one env are taken one after the other. */
+  readonly #turns = new Map<string, Promise<void>>();
+  readonly #warnedAt = new Map<string, number>();
+  readonly #outOfMemory = new Set<string>();
+  readonly #closing = new AbortController();
+
+  constructor(
+    private readonly services: EnvServices,
+    private readonly active: ActiveOperations,
+    /** Starts what is to run again. */
+    private readonly startAgain: (env: Env) => Promise<unknown>,
+  ) {}
+
+  take(envId: string, event: ProjectEvent): void {
+    if (event.action === 'exec_start' || event.action === 'exec_die') return;
+    if (event.action === 'oom') this.#outOfMemory.add(event.containerId);
+    if (this.active.find(envId) || this.#closing.signal.aborted) return;
+    const turn = (this.#turns.get(envId) ?? Promise.resolve())
+      .then(() => this.#handle(envId, event))
+      .catch((error: unknown) => this.#failed(envId, error))
+      .finally(() => {
+        if (this.#turns.get(envId) === turn) this.#turns.delete(envId);
+      });
+    this.#turns.set(envId, turn);
+  }
+
+  /**
+   * Brings the rows to what is there after berthd, Docker or the host were away: what should run is started again as its
+   * restart policy says, and what ended for good is said.
+   */
+  async settle(): Promise<void> {
+    for (const env of await this.#mine()) {
+      if (this.#closing.signal.aborted) return;
+      if (this.active.find(env.id) || (env.state !== 'running' && env.state !== 'stopped')) continue;
+      try {
+        const containers = await this.services.engine.inspect(env.id);
+        // What is missing is reconcile's.
+        if (containers.length === 0 || containers.length < env.containerIds.length) continue;
+        await this.#compare(env, containers, true);
+      } catch (error) {
+        this.#failed(env.id, error);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#turns.values());
+  }
+
+  async #handle(envId: string, event: ProjectEvent): Promise<void> {
+    const env = (await this.#mine()).find((one) => one.id === envId);
+    if (!env || !isAtRest(env)) return;
+    switch (event.action) {
+      case 'oom':
+        return await this.#warn(
+          env,
+          'MEMORY',
+          `a process of ${event.service} was killed at the memory limit`,
+        );
+      case 'health_status':
+        return await this.#look(env);
+      case 'start':
+        return await this.#started(env, event);
+      case 'die':
+        return await this.#died(env, event);
+      case 'destroy':
+        return await this.#look(env);
+      case 'exec_start':
+      case 'exec_die':
+    }
+  }
+
+  async #look(env: Env): Promise<void> {
+    const containers = await this.services.engine.inspect(env.id);
+    if (containers.length < env.containerIds.length) return await this.#gone(env, containers);
+    if (containers.length > 0) await this.#compare(env, containers, false);
+  }
+
+  async #died(env: Env, event: ProjectEvent): Promise<void> {
+    if (env.state !== 'running') return;
+    const { service, exitCode = 0, containerId } = event;
+    const oomKilled = this.#outOfMemory.delete(containerId);
+    const message = howItEnded({ service, exitCode, oomKilled });
+    const ending = env.restartPolicy === 'no' || env.url === '';
+    if (!(ending && exitCode === 0))
+      await this.#change(env, (now) => healthChange(now, 'unhealthy', message));
+    await delay(SETTLE_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
+    if (!this.#closing.signal.aborted) await this.#look(env);
+  }
+
+  async #started(env: Env, { service }: ProjectEvent): Promise<void> {
+    const containers = await this.services.engine.inspect(env.id);
+    const container = containers.find((one) => one.service === service);
+    if (env.state === 'running' && container) {
+      await this.#change(env, (now) => healthChange(now, 'starting', `${service} was started again`));
+      const times = container.restartCount > 0 ? ` (${container.restartCount} times so far)` : '';
+      await this.#warn(env, 'RESTARTED', `${service} ended and was started again${times}`);
+    }
+    await this.#compare(env, containers, false);
+  }
+
+  /** @param returned berthd or Docker was away: what ended meanwhile is started again where it should run */
+  async #compare(env: Env, containers: readonly ProjectContainer[], returned: boolean): Promise<void> {
+    if (containers.some((one) => one.state === 'restarting' || one.state === 'removing')) return;
+    const ended = containers.find((one) => one.state !== 'running');
+    if (!ended) {
+      const { health, message } = healthOf(env, containers);
+      if (env.state === 'running')
+        return await this.#change(env, (now) => healthChange(now, health, message));
+      const reason = 'somebody else started its containers';
+      return await this.#change(env, (now) => ({
+        patch: { state: 'running', stateReason: '', health, healthMessage: message },
+        events: [stateChanged(now, 'running', reason), drift(reason)],
+      }));
+    }
+    if (env.state !== 'running') return;
+    const how = howItEnded(ended);
+    const isCli = env.url === '';
+    if (isCli && ended.exitCode === 0) return await this.#rest(env, 'stopped', `${how}: it came to its end`);
+    if (returned && env.restartPolicy === 'unless_stopped') {
+      this.services.logger.info({ envId: env.id, reason: how }, 'an env that should run is started again');
+      await this.startAgain(env);
+      return;
+    }
+    if (isCli) return await this.#rest(env, 'broken', `${how}; reset it, or deploy its app anew`);
+    if (env.restartPolicy === 'no')
+      return await this.#rest(env, 'stopped', `${how}, and its restart policy is NO`);
+    // Docker starts again what ends by itself.
+    await this.#rest(env, 'stopped', `${how}: somebody else stopped it`, true);
+  }
+
+  async #rest(env: Env, state: EnvState, reason: string, isDrift = false): Promise<void> {
+    await this.#change(env, (now) =>
+      now.state === state
+        ? undefined
+        : {
+            patch: { state, stateReason: reason, health: 'unknown', healthMessage: '' },
+            events: [stateChanged(now, state, reason), ...(isDrift ? [drift(reason)] : [])],
+          },
+    );
+  }
+
+  async #gone(env: Env, present: readonly ProjectContainer[]): Promise<void> {
+    const ids = env.containerIds.filter((id) => !present.some((container) => container.id === id));
+    const reason = `container ${ids.join(', ')} is gone: somebody removed it. Reset the env, deploy its app anew, or destroy it`;
+    await this.#change(env, (now) =>
+      now.state === 'broken' || now.containerIds.join() !== env.containerIds.join()
+        ? undefined
+        : {
+            patch: { state: 'broken', stateReason: reason, health: 'unknown', healthMessage: '' },
+            events: [stateChanged(now, 'broken', reason), drift(reason)],
+          },
+    );
+  }
+
+  async #warn(env: Env, code: string, message: string): Promise<void> {
+    const key = `${env.id} ${code}`;
+    const now = this.services.clock.now();
+    if (now - (this.#warnedAt.get(key) ?? 0) < WARN_AGAIN_MS) return;
+    this.#warnedAt.set(key, now);
+    await this.#change(env, () => ({ patch: {}, events: [{ type: 'warning', code, message }] }));
+  }
+
+  #change(env: Env, changeOf: ChangeOf): Promise<void> {
+    return changeAtRest(this.services, this.active, env, changeOf);
+  }
+
+  async #mine(): Promise<Env[]> {
+    const { owner, host } = this.services.config;
+    const live = await this.services.store.listLive();
+    return live.filter((env) => env.owner === owner && env.host === host);
+  }
+
+  /** Docker or the store went away: `settle` comes when they are back. */
+  #failed(envId: string, error: unknown): void {
+    const { logger } = this.services;
+    const expected = isBerthError(error);
+    const text = `what happened to an env could not be looked at: ${messageOf(error)}`;
+    if (expected) logger.debug({ envId, err: error }, text);
+    else logger.error({ envId, err: error }, text);
+  }
+}
+
+function stateChanged(env: Env, state: EnvState, reason: string): EnvEventBody {
+  return { type: 'state_changed', from: env.state, state, reason };
+}
+
+function drift(message: string): EnvEventBody {
+  return { type: 'warning', code: 'DRIFT', message };
+}

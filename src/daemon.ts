@@ -9,6 +9,7 @@ import { hostBudget } from './config/host-budget.js';
 import { poolSettings } from './config/pool-settings.js';
 import type { Config } from './config/schema.js';
 import { FIXED_ENV_SETTINGS } from './domain/env/config.js';
+import { hostResources } from './domain/env/host-resources.js';
 import { EnvOperations } from './domain/env/operations.js';
 import { PoolManager } from './domain/pool/pool-manager.js';
 import { UidAllocator } from './domain/pool/uid-allocator.js';
@@ -401,6 +402,7 @@ function createEnvs(config: Config, store: Store, docker: DockerEngine, logger: 
     store: store.envs,
     ports: store.ports,
     leases: store.leases,
+    resources: hostResources(new URL(config.docker.host).protocol === 'unix:'),
     engine: docker.envs,
     templates: new MustacheTemplates(shipped('templates')),
     config: {

@@ -24,6 +24,7 @@ import { service, serverStream, type Service, unary, type CallContext } from './
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
 import { toExplanation } from './explain-messages.js';
+import { toReconciled } from './reconcile-messages.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
 type EventResponse = { event: EventMessage };
@@ -116,6 +117,9 @@ export function envService(envs: EnvOperations, logger: Logger): Service {
         const message = withContainers(await encode(env), env, await envs.containers(env, signal));
         return toExplanation(message, env, await envs.explain(env, signal), Date.now());
       }),
+      reconcileEnvs: unary(logger, async ({ apply }) =>
+        toReconciled(await envs.reconcile({ dryRun: !apply })),
+      ),
       streamEnvLogs: serverStream(logger, logs),
     },
     logger,

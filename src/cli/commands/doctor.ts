@@ -1,11 +1,18 @@
 import type { Command } from 'commander';
 import { newCommand, type Cli } from '../command.js';
 import type { CheckResult, CheckStatus } from '../doctor/check.js';
+import { reconcileEnvs } from '../doctor/reconcile.js';
 import type { HostView } from '../doctor/host-view.js';
 import { EXIT } from '../exit-codes.js';
 import type { Output } from '../output/output.js';
 import { printable, type Colour } from '../output/style.js';
 import type { CommonOptions, Session } from '../session.js';
+import { UsageError } from '../usage-error.js';
+
+interface DoctorOptions extends CommonOptions {
+  reconcile?: boolean;
+  apply?: boolean;
+}
 
 interface Finding extends CheckResult {
   name: string;
@@ -16,9 +23,13 @@ const COLOURS: Record<CheckStatus, Colour> = { ok: 'green', warn: 'yellow', fail
 /** @param hostOf the host to look at; tests give another one */
 export function doctorCommand(cli: Cli, hostOf: (session: Session) => Promise<HostView> = thisHost): Command {
   return newCommand('doctor', 'look for what is missing on this host, and say what to do')
+    .option('--reconcile', 'compare what berthd owns on the host with its rows instead; a dry run')
+    .option('--apply', 'with --reconcile: remove what no row knows, mark envs whose containers are gone')
     .addHelpText('after', '\nExit code 1 when something fails that Berth needs.')
-    .action(async (options: CommonOptions) => {
+    .action(async (options: DoctorOptions) => {
       await cli.perform(options, async (session) => {
+        if (options.apply && !options.reconcile) throw new UsageError('--apply goes with --reconcile');
+        if (options.reconcile) return reconcileEnvs(session, { apply: options.apply ?? false });
         // Only here, since reading the configuration makes every other command start later.
         const { CHECKS } = await import('../doctor/checks/index.js');
         const host = await hostOf(session);

@@ -36,6 +36,11 @@ export interface DatabaseProvider {
     data: Record<string, unknown>,
     signal: AbortSignal,
   ): Promise<UndoneThing[]>;
+  /** What the provider lacks for one more database, such as connections; undefined: nothing. Absent: it lacks nothing. */
+  shortage?(
+    request: DatabaseRequest,
+    signal?: AbortSignal,
+  ): Promise<{ subject: string; description: string } | undefined>;
 }
 
 export class DatabaseProviderRegistry {

@@ -72,8 +72,20 @@ export class Deployer {
    * @returns the messages of what still cannot be undone
    */
   async retryUndo(run: Run): Promise<string[]> {
-    const errors = await this.#undo(run, 0);
-    if (errors.length > 0) return errors;
+    const before = run.operation.error?.undoErrors ?? [];
+    const errors = await this.#undo(run, 0, before);
+    if (errors.length > 0) {
+      const { error } = run.operation;
+      const told = errors.join() === before.join();
+      if (error && !told) {
+        await this.#commit(run, {
+          operation: 'undo_incomplete',
+          error: { ...error, undoErrors: errors },
+          events: [],
+        });
+      }
+      return errors;
+    }
     const state = failureState(run, await this.deps.store.checkpoints(run.operation.id));
     await this.#commit(run, {
       patch: { state, stateReason: run.operation.error?.message ?? '' },
@@ -176,8 +188,11 @@ export class Deployer {
     await this.#end(run, failure, await this.#undo(run, 0));
   }
 
-  /** Takes back every step from `from` on that was begun and not undone, the last one first. */
-  async #undo(run: Run, from: number): Promise<string[]> {
+  /**
+   * Takes back every step from `from` on that was begun and not undone, the last one first.
+   * @param known failures that were told of already: a retry that fails in the same way is no event again
+   */
+  async #undo(run: Run, from: number, known?: readonly string[]): Promise<string[]> {
     const errors: string[] = [];
     const begun = (await this.deps.store.checkpoints(run.operation.id))
       .filter((checkpoint) => checkpoint.ordinal >= from && checkpoint.state !== 'undone')
@@ -185,21 +200,27 @@ export class Deployer {
     for (const checkpoint of begun) {
       const step = run.plan.steps[checkpoint.ordinal];
       if (!step || step.undo === 'none') continue;
-      const error = await this.#undoStep(run, step, checkpoint);
+      const error = await this.#undoStep(run, step, checkpoint, known);
       if (error !== undefined) errors.push(error);
     }
     return errors;
   }
 
-  async #undoStep(run: Run, step: PlanStep, checkpoint: Checkpoint): Promise<string | undefined> {
+  async #undoStep(
+    run: Run,
+    step: PlanStep,
+    checkpoint: Checkpoint,
+    known: readonly string[] | undefined,
+  ): Promise<string | undefined> {
     const { ordinal } = checkpoint;
     const startedAt = performance.now();
-    await this.#commit(run, { events: [{ type: 'undo_started', step: step.name }] });
+    if (!known) await this.#commit(run, { events: [{ type: 'undo_started', step: step.name }] });
     try {
       const limit = AbortSignal.timeout(this.deps.config.undoTimeoutMs);
       const undone = UNDO_RUNS[step.undo](this.deps, run.context, checkpoint, limit);
       const { removed, patch } = await orAborted(undone, limit);
       run.context.project = step.undo === 'remove_directory' ? undefined : run.context.project;
+      this.deps.logger.info(fields(run, { step: step.name, removed }), 'a step was undone');
       await this.#commit(run, {
         patch,
         checkpoint: { ordinal, step, state: 'undone' },
@@ -214,7 +235,9 @@ export class Deployer {
       );
       await this.#commit(run, {
         checkpoint: { ordinal, step, state: 'undo_failed' },
-        events: [{ type: 'undo_failed', step: step.name, elapsedMs: since(startedAt), message }],
+        events: known?.includes(message)
+          ? []
+          : [{ type: 'undo_failed', step: step.name, elapsedMs: since(startedAt), message }],
       });
       return message;
     }

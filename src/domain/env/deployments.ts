@@ -6,7 +6,8 @@ import type { OperationHandle } from './event-log.js';
 import { requestedLife } from './life/settings.js';
 import { attempt, type Attempt, type OperationAttempts } from './operation-attempts.js';
 import type { OperationStart } from './operation-start.js';
-import { planDeploy } from './plan.js';
+import { planDeploy, type Plan } from './plan.js';
+import type { Preflight } from './preflight.js';
 import type { Recovery } from './recovery.js';
 import { checkDeployRequest, digestOfRequest, keyText, type DeployRequest } from './requests.js';
 import { isAtRest, stateRefuses } from './state-refusal.js';
@@ -21,6 +22,7 @@ export class Deployments {
     private readonly attempts: OperationAttempts,
     private readonly start: OperationStart,
     private readonly recovery: Recovery,
+    private readonly preflight: Preflight,
   ) {
     this.#preparation = new DeployPreparation(services);
   }
@@ -45,7 +47,8 @@ export class Deployments {
       force: request.force ?? false,
     };
     if (!present) {
-      const plan = planDeploy({ ...facts, present: undefined });
+      const plan = timed(planDeploy({ ...facts, present: undefined }), request);
+      await this.preflight.check(plan, deployment, signal);
       return attempt(await this.start.create(request, requestDigest, plan, deployment));
     }
     const active = this.active.find(present.id);
@@ -57,8 +60,16 @@ export class Deployments {
     }
     if (await this.recovery.resume(present)) return { waitFor: Promise.resolve() };
     if (!isAtRest(present)) throw stateRefuses('deploy', present, 'another berthd is at it');
-    const plan = planDeploy({ ...facts, present: await lookAt(present, engine, ports, signal) });
+    const plan = timed(
+      planDeploy({ ...facts, present: await lookAt(present, engine, ports, signal) }),
+      request,
+    );
+    await this.preflight.check(plan, deployment, signal);
     const life = requestedLife(request, this.services.config);
     return attempt(await this.start.begin(present, request, requestDigest, plan, deployment, life));
   }
+}
+
+function timed(plan: Plan, { queueTimeoutMs = 0 }: DeployRequest): Plan {
+  return queueTimeoutMs === 0 ? plan : { ...plan, queueTimeoutMs };
 }

@@ -51,6 +51,12 @@ export interface EnvEngine {
     onEnd: (error: Error | undefined) => void,
   ): Promise<{ close(): void }>;
 
+  /**
+   * Bytes that the named volumes of a project and the containers' own layers have on disk; volumes count only where Docker
+   * is on this host.
+   */
+  diskBytes(projectName: string, signal?: AbortSignal): Promise<number>;
+
   /** What a running container uses; takes Docker a second or two. @throws DOCKER_ERROR when it is gone */
   use(containerId: string, signal?: AbortSignal): Promise<ContainerUse>;
 

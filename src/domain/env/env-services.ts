@@ -9,6 +9,7 @@ import type { EnvEngine } from './engine.js';
 import { EnvEventLog } from './event-log.js';
 import { KeyedLock } from './keyed-lock.js';
 import type { Logger } from '../../telemetry/logger.js';
+import { hostResources, type HostResources } from './host-resources.js';
 import type { TemplateRenderer } from './steps/context.js';
 import type { EnvStore, LeaseStore, PortStore } from './store.js';
 
@@ -28,11 +29,14 @@ export interface EnvDomainOptions {
   /** Whether a port can be bound; default: by binding it. */
   canBind?: (host: string, port: number) => Promise<boolean>;
   clock?: EnvClock;
+  /** Default: this host, with Docker on it. */
+  resources?: HostResources;
 }
 
 /** What the parts of the env domain share. */
 export interface EnvServices extends DeployerDeps {
   leases: LeaseStore;
+  resources: HostResources;
   runtimes: RuntimeRegistry;
   /** By env key: decisions about one env are made one after the other. */
   locks: KeyedLock;
@@ -45,6 +49,7 @@ export function buildServices(options: EnvDomainOptions): EnvServices {
     store,
     events: new EnvEventLog(store),
     leases: options.leases,
+    resources: options.resources ?? hostResources(true),
     engine: options.engine,
     ports: new PortAllocator(options.ports, range, config.bindHost, options.canBind),
     subnets: new SubnetPlan(config.subnets, config.portFirst),

@@ -14,6 +14,7 @@ import type { ActivityKind, Env, EnvEvent } from './model.js';
 import type { Plan } from './plan.js';
 import { OperationAttempts } from './operation-attempts.js';
 import { OperationStart } from './operation-start.js';
+import { Preflight } from './preflight.js';
 import { Reconciler, type ReconcileReport } from './reconcile.js';
 import { Recovery, type RecoveryReport } from './recovery.js';
 import type { DeployRequest, EnvRequest } from './requests.js';
@@ -57,19 +58,21 @@ export class EnvOperations {
     this.#reconciler = new Reconciler(services, this.#active);
     this.#queries = new EnvQueries(services, this.#active);
     const begins = [services, this.#active, this.#attempts, start, this.#recovery] as const;
-    this.#deployments = new Deployments(...begins);
+    const preflight = new Preflight(services, this.#active, () => this.sweep());
+    this.#deployments = new Deployments(...begins, preflight);
     this.#simple = new SimpleOperations(...begins, this.#queries);
     this.#extensions = new Extensions(services);
     this.#explanations = new Explanations(services, this.#active);
     const byItself = ({ tenant, id }: Env) => ({ tenant, envId: id, requestId: '' });
     this.#life = new EnvLife(services, this.#active, {
       expire: (env) => this.#simple.begin('expire', byItself(env)),
+      stop: (env, reason) => this.#simple.begin('stop', byItself(env), undefined, reason),
       startAgain: (env) => this.#simple.begin('start', byItself(env)),
     });
   }
 
   /**
-   * Brings an app up. @throws INVALID_ARGUMENT, APP_NOT_FOUND, APP_INVALID, RUNTIME_UNKNOWN, NOT_BUILT (a database),
+   * Brings an app up. @throws QUEUE_FULL, ENV_CAPACITY, INVALID_ARGUMENT, APP_NOT_FOUND, APP_INVALID, RUNTIME_UNKNOWN, NOT_BUILT (a database),
    * REQUEST_ID_REUSED, SHUTTING_DOWN, DOCKER_UNAVAILABLE, STORE_UNAVAILABLE, or the signal's reason while waiting
    */
   deploy(request: DeployRequest, signal?: AbortSignal): Promise<OperationHandle> {

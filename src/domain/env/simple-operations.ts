@@ -19,6 +19,16 @@ import { stateRefuses } from './state-refusal.js';
 import { loadProject } from './steps/compose-file.js';
 import { newContext } from './steps/context.js';
 
+interface Wanted {
+  kind: SimpleKind;
+  request: EnvRequest;
+  digest: string;
+  reason: string | undefined;
+  /** Whether something was cancelled for it. */
+  cancelled: { it: boolean };
+  signal: AbortSignal | undefined;
+}
+
 /** Begins what is done to an env that is there: stop, start, reset, destroy, and the destroy of one whose time is over. */
 export class SimpleOperations {
   constructor(
@@ -30,25 +40,27 @@ export class SimpleOperations {
     private readonly queries: EnvQueries,
   ) {}
 
-  /** @throws as EnvOperations.stop, start, reset and destroy */
-  async begin(kind: SimpleKind, request: EnvRequest, signal?: AbortSignal): Promise<OperationHandle> {
+  /**
+   * @param reason why, where nobody asked for it
+   * @throws as EnvOperations.stop, start, reset and destroy
+   */
+  async begin(
+    kind: SimpleKind,
+    request: EnvRequest,
+    signal?: AbortSignal,
+    reason?: string,
+  ): Promise<OperationHandle> {
     checkEnvRequest(request);
     const env = await this.services.store.get(request.tenant, request.envId);
     if (!env) throw envNotFound(request.envId);
     const digest = digestOfRequest(kind, request);
     const cancelled = { it: false };
     return await this.attempts.begin(keyText(env), request, digest, signal, () =>
-      this.#try(kind, request, digest, cancelled, signal),
+      this.#try({ kind, request, digest, reason, cancelled, signal }),
     );
   }
 
-  async #try(
-    kind: SimpleKind,
-    request: EnvRequest,
-    requestDigest: string,
-    cancelled: { it: boolean },
-    signal?: AbortSignal,
-  ): Promise<Attempt> {
+  async #try({ kind, request, digest: requestDigest, reason, cancelled, signal }: Wanted): Promise<Attempt> {
     const env = await this.queries.get(request.tenant, request.envId);
     const active = this.active.find(env.id);
     const underWay = active?.run.plan.kind;
@@ -79,8 +91,12 @@ export class SimpleOperations {
       case 'begin': {
         const plan = await this.#plan(kind, env, signal);
         const { readyTimeoutMs = 0 } = request;
-        const timed = readyTimeoutMs === 0 ? plan : { ...plan, readyTimeoutMs };
-        return attempt(await this.start.begin(env, request, requestDigest, timed));
+        const planned = {
+          ...plan,
+          ...(readyTimeoutMs > 0 && { readyTimeoutMs }),
+          ...(reason !== undefined && { reason }),
+        };
+        return attempt(await this.start.begin(env, request, requestDigest, planned));
       }
     }
   }

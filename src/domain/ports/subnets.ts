@@ -21,6 +21,11 @@ export class SubnetPlan {
     this.#count = Math.floor(size / ENV_SIZE);
   }
 
+  /** Whether the range reaches as far as the subnet of `port`. */
+  has(port: number): boolean {
+    return port - this.portFirst < this.#count;
+  }
+
   /** CIDR of the network of the env that has `port`. @throws SUBNET_NONE_FREE when the range is too small */
   forPort(port: number): string {
     const index = port - this.portFirst;

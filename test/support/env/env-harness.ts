@@ -7,6 +7,7 @@ import { DatabaseProviderRegistry } from '../../../src/domain/database/provider.
 import type { EnvConfig } from '../../../src/domain/env/config.js';
 import type { OperationHandle } from '../../../src/domain/env/event-log.js';
 import { ENDED_STATES, isTerminal, type EnvEvent, type EnvEventBody } from '../../../src/domain/env/model.js';
+import type { HostResources } from '../../../src/domain/env/host-resources.js';
 import { EnvOperations } from '../../../src/domain/env/operations.js';
 import type { DeployRequest } from '../../../src/domain/env/requests.js';
 import { listEnvDirectories } from '../../../src/domain/env/steps/directory.js';
@@ -29,6 +30,12 @@ export class EnvHarness {
   readonly logger = new SilentLogger();
   databases = new DatabaseProviderRegistry();
   readonly leases = new FakeLeaseStore();
+  /** What the host has free, in bytes. */
+  readonly free = { memory: 2 ** 40, disk: 2 ** 40 };
+  readonly resources: HostResources = {
+    freeMemoryBytes: () => this.free.memory,
+    freeDiskBytes: () => Promise.resolve(this.free.disk),
+  };
   /** Goes with the real one until a test sets it. */
   readonly clock = { offsetMs: 0, now: () => Date.now() + this.clock.offsetMs };
   operations!: EnvOperations;
@@ -88,6 +95,7 @@ export class EnvHarness {
       databases,
       clock,
       leases: this.leases,
+      resources: this.resources,
     });
     return this.operations;
   }

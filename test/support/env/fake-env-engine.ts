@@ -161,6 +161,14 @@ export class FakeEnvEngine implements EnvEngine {
     return { close: () => void this.#allWatchers.delete(onEvent) };
   }
 
+  /** What `diskBytes` answers. */
+  written = 0;
+
+  async diskBytes(): Promise<number> {
+    await Promise.resolve();
+    return this.written;
+  }
+
   async use(): Promise<ContainerUse> {
     await Promise.resolve();
     return { memoryBytes: 1_000, cpus: 0.1, cpuSeconds: 2 };
@@ -209,10 +217,10 @@ export class FakeEnvEngine implements EnvEngine {
   }
 
   emit(project: string, event: Omit<ProjectEvent, 'containerId' | 'time'>): void {
-    for (const watcher of this.#watchers) {
-      if (watcher.project === project) watcher.onEvent({ containerId: '', time: 0, ...event });
-    }
-    for (const onEvent of this.#allWatchers) onEvent(project, { containerId: '', time: 0, ...event });
+    const containerId = this.projects.get(project)?.containers.get(event.service)?.id ?? '';
+    const whole = { containerId, time: Date.now(), ...event };
+    for (const watcher of this.#watchers) if (watcher.project === project) watcher.onEvent(whole);
+    for (const onEvent of this.#allWatchers) onEvent(project, whole);
   }
 
   async close(): Promise<void> {

@@ -151,8 +151,7 @@ describe('ports', () => {
     for (let port = world.config.portFirst; port <= world.config.portLast; port++) {
       world.ports.rows.set(port, { port, envId: 'env-000000000000', allocatedAt: 0 });
     }
-    const { last } = await world.deploy();
-    expect(last).toMatchObject({ type: 'failed', error: { reason: 'PORT_NONE_FREE', step: 'claim_port' } });
+    await expect(world.deploy()).rejects.toMatchObject({ reason: 'ENV_CAPACITY', retryAfterMs: 30_000 });
     expect(world.ports.rows.size).toBe(100);
   });
 });
@@ -182,6 +181,20 @@ describe('an undo that fails', () => {
     expect(named(events, 'undo_failed')).toEqual(['create_containers', 'create_networks']);
     expect(named(events, 'undo_completed')).toEqual(['copy_app', 'create_directory', 'claim_port']);
     expect(env.state).toBe('broken');
+    const explained = await world.operations.explain(env, AbortSignal.timeout(1_000));
+    expect(explained.pendingUndos).toMatchObject([
+      {
+        step: 'create_networks',
+        message: 'no Docker for remove',
+        left: [{ kind: 'network' }, { kind: 'volume' }],
+      },
+      { step: 'create_containers', message: 'no Docker for remove', left: [{ kind: 'container' }] },
+    ]);
+    expect(explained.blockers.map(({ reason }) => reason)).toContain('UNDO_INCOMPLETE');
+    const told = world.bodies(env.id).length;
+    await world.operations.recover();
+    // Tried again in vain, in the same way: that is no news.
+    expect(world.bodies(env.id).slice(told)).toEqual([]);
 
     docker = 'up again';
     world.engine.before = () => {};

@@ -3,6 +3,7 @@ import type { EnvServices } from '../env-services.js';
 import type { OperationHandle } from '../event-log.js';
 import type { Env } from '../model.js';
 import { ActivityLog } from './activity-log.js';
+import { DiskWatch } from './disk-watch.js';
 import { DockerWatch } from './docker-watch.js';
 import { HealthWatch } from './health-watch.js';
 import { Sweeper } from './sweeper.js';
@@ -12,6 +13,7 @@ import { TrafficMeters } from './traffic.js';
 export interface LifeActions {
   expire(env: Env): Promise<OperationHandle>;
   startAgain(env: Env): Promise<OperationHandle>;
+  stop(env: Env, reason: string): Promise<OperationHandle>;
 }
 
 /** What goes on with envs between operations: use, time, traffic, health. */
@@ -33,11 +35,13 @@ export class EnvLife {
       },
       () => this.#traffic.forgetAll(),
     );
+    const disk = new DiskWatch(services, active, (env, reason) => actions.stop(env, reason));
     this.sweeper = new Sweeper(services, active, {
       activities: this.activities,
       traffic: this.#traffic,
       expire: (env) => actions.expire(env),
       watch: () => this.#watch.ensure(),
+      measure: (envs) => disk.look(envs),
     });
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { isBerthError, messageOf } from '../../errors.js';
 import type { ActiveOperations } from '../active-operations.js';
 import type { ProjectContainer, ProjectEvent } from '../engine.js';
@@ -23,7 +22,8 @@ export class HealthWatch {
   readonly #turns = new Map<string, Promise<void>>();
   readonly #warnedAt = new Map<string, number>();
   readonly #outOfMemory = new Set<string>();
-  readonly #closing = new AbortController();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #closed = false;
 
   constructor(
     private readonly services: EnvServices,
@@ -35,14 +35,8 @@ export class HealthWatch {
   take(envId: string, event: ProjectEvent): void {
     if (event.action === 'exec_start' || event.action === 'exec_die') return;
     if (event.action === 'oom') this.#outOfMemory.add(event.containerId);
-    if (this.active.find(envId) || this.#closing.signal.aborted) return;
-    const turn = (this.#turns.get(envId) ?? Promise.resolve())
-      .then(() => this.#handle(envId, event))
-      .catch((error: unknown) => this.#failed(envId, error))
-      .finally(() => {
-        if (this.#turns.get(envId) === turn) this.#turns.delete(envId);
-      });
-    this.#turns.set(envId, turn);
+    if (this.active.find(envId)) return;
+    this.#enqueue(envId, () => this.#handle(envId, event));
   }
 
   /**
@@ -51,7 +45,7 @@ export class HealthWatch {
    */
   async settle(): Promise<void> {
     for (const env of await this.#mine()) {
-      if (this.#closing.signal.aborted) return;
+      if (this.#closed) return;
       if (this.active.find(env.id) || (env.state !== 'running' && env.state !== 'stopped')) continue;
       try {
         const containers = await this.services.engine.inspect(env.id);
@@ -65,13 +59,40 @@ export class HealthWatch {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
     await Promise.all(this.#turns.values());
+  }
+
+  #enqueue(envId: string, work: () => Promise<void>): void {
+    if (this.#closed) return;
+    const turn = (this.#turns.get(envId) ?? Promise.resolve())
+      .then(work)
+      .catch((error: unknown) => this.#failed(envId, error))
+      .finally(() => {
+        if (this.#turns.get(envId) === turn) this.#turns.delete(envId);
+      });
+    this.#turns.set(envId, turn);
+  }
+
+  /** Looks at an env a little later, and not in the way of the events that come until then. */
+  #lookLater(env: Env): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#enqueue(env.id, async () => {
+        const now = await this.services.store.get(env.tenant, env.id);
+        if (now && isAtRest(now)) await this.#look(now);
+      });
+    }, SETTLE_MS).unref();
+    this.#timers.add(timer);
   }
 
   async #handle(envId: string, event: ProjectEvent): Promise<void> {
     const env = (await this.#mine()).find((one) => one.id === envId);
-    if (!env || !isAtRest(env)) return;
+    if (!env || !isAtRest(env) || !env.containerIds.includes(event.containerId)) return;
+    // It happened in an operation that has ended since: that one has seen it.
+    if (event.action === 'start' && event.time <= (env.readyAt ?? 0)) return;
     switch (event.action) {
       case 'oom':
         return await this.#warn(
@@ -106,8 +127,7 @@ export class HealthWatch {
     const ending = env.restartPolicy === 'no' || env.url === '';
     if (!(ending && exitCode === 0))
       await this.#change(env, (now) => healthChange(now, 'unhealthy', message));
-    await delay(SETTLE_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined);
-    if (!this.#closing.signal.aborted) await this.#look(env);
+    this.#lookLater(env);
   }
 
   async #started(env: Env, { service }: ProjectEvent): Promise<void> {

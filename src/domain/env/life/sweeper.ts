@@ -25,6 +25,8 @@ export interface SweeperParts {
   expire(env: Env): Promise<OperationHandle>;
   /** Sees to it that Docker's events come. */
   watch(): Promise<void>;
+  /** Looks at the disk use of envs. */
+  measure(envs: readonly Env[]): Promise<void>;
 }
 
 /**
@@ -83,6 +85,7 @@ export class Sweeper {
       const handle = await this.#look(env);
       if (handle) begun.push(handle);
     }
+    await this.parts.measure(mine);
     return begun;
   }
 

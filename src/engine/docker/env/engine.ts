@@ -11,6 +11,7 @@ import type {
   ProjectEvent,
 } from '../../../domain/env/engine.js';
 import type { UndoneThing } from '../../../domain/env/model.js';
+import { treeSize } from '../../../lib/tree-size.js';
 import { BerthError } from '../../../domain/errors.js';
 import type { DockerAvailability } from '../availability.js';
 import { removeContainer } from '../container-removal.js';
@@ -214,6 +215,22 @@ export class DockerEnvEngine implements EnvEngine {
     return this.#subscribe('watching envs', onEnd, (event) => {
       const known = envEvent(event);
       if (known) onEvent(known.envId, known.event);
+    });
+  }
+
+  async diskBytes(projectName: string, signal?: AbortSignal): Promise<number> {
+    const { calls, owner, sameHost } = this.options;
+    const context: FailureContext = { doing: `measuring ${projectName}`, refused: 'DOCKER_ERROR', signal };
+    return translated(context, async () => {
+      const labels = projectFilter(owner, projectName);
+      let bytes = 0;
+      for (const { id } of await calls.run({ op: 'listContainers', labels }, { signal })) {
+        const size = await calls.run({ op: 'containerSize', id }, { signal }).catch(unlessGone);
+        bytes += size?.writtenBytes ?? 0;
+      }
+      const volumes = sameHost ? await calls.run({ op: 'listVolumes', labels }, { signal }) : [];
+      for (const { mountpoint } of volumes) bytes += await treeSize(mountpoint);
+      return bytes;
     });
   }
 

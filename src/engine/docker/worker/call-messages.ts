@@ -22,6 +22,7 @@ export type DockerCall =
   | { op: 'inspectContainer'; id: string }
   | { op: 'containerHasFile'; id: string; path: string }
   | { op: 'containerStats'; id: string }
+  | { op: 'containerSize'; id: string }
   | { op: 'listContainers'; labels: string[] }
   | { op: 'createNetwork'; body: NetworkCreateBody }
   | { op: 'inspectNetwork'; id: string }
@@ -47,6 +48,7 @@ export interface CallResults {
   /** False also when the container is gone. */
   containerHasFile: { has: boolean };
   containerStats: { memoryBytes: number; cpus: number; cpuSeconds: number };
+  containerSize: { writtenBytes: number };
   listContainers: ContainerSummary[];
   createNetwork: { id: string };
   inspectNetwork: NetworkDetails;
@@ -103,6 +105,8 @@ export interface NetworkDetails {
 
 export interface VolumeDetails {
   name: string;
+  /** Its directory on Docker's host. */
+  mountpoint: string;
   labels: Record<string, string>;
 }
 

@@ -72,6 +72,11 @@ async function perform(
         // Types: dockerode's have no signal here, though it hands it through.
         await docker.getContainer(call.id).stats({ stream: false, ...abortable } as { stream: false }),
       );
+    case 'containerSize': {
+      const options = { size: true, abortSignal };
+      const details: object = await docker.getContainer(call.id).inspect(options);
+      return { writtenBytes: (details as { SizeRw?: number }).SizeRw ?? 0 };
+    }
     case 'listContainers': {
       const filters = { label: call.labels };
       return (await docker.listContainers({ all: true, filters, abortSignal })).map(summaryShape);

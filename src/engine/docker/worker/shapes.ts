@@ -81,8 +81,12 @@ export function networkShape(info: Docker.NetworkInspectInfo): NetworkDetails {
   };
 }
 
-export function volumeShape(info: { Name: string; Labels: Record<string, string> | null }): VolumeDetails {
-  return { name: info.Name, labels: info.Labels ?? {} };
+export function volumeShape(info: {
+  Name: string;
+  Mountpoint: string;
+  Labels: Record<string, string> | null;
+}): VolumeDetails {
+  return { name: info.Name, mountpoint: info.Mountpoint, labels: info.Labels ?? {} };
 }
 
 function healthShape(status: string | undefined): ContainerDetails['health'] {

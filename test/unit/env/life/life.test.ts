@@ -218,3 +218,26 @@ describe('idleness', () => {
     });
   });
 });
+
+describe('disk use', () => {
+  it('is measured, warned of near its limit, and stops the env past it', async () => {
+    const { env } = await world.deploy();
+    world.engine.written = 100 * 1024 * 1024;
+    await later(60_000);
+    expect((await world.operations.get('default', env.id)).diskBytes).toBeGreaterThanOrEqual(
+      100 * 1024 * 1024,
+    );
+    expect(warnings(env.id)).toEqual([]);
+    world.engine.written = 900 * 1024 * 1024;
+    await later(60_000);
+    await later(60_000);
+    expect(warnings(env.id)).toEqual(['DISK']);
+    world.engine.written = 1100 * 1024 * 1024;
+    await later(60_000);
+    await world.operations.close(5_000);
+    const stopped = await world.operations.get('default', env.id);
+    expect(stopped.state).toBe('stopped');
+    expect(stopped.stateReason).toContain('of 1024 MiB that it may have');
+    expect(warnings(env.id)).toEqual(['DISK', 'DISK']);
+  });
+});

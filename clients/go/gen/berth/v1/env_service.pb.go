@@ -6251,6 +6251,235 @@ func (x *UpdateEnvNetworkResponse) GetEnv() *Env {
 	return nil
 }
 
+// ReconcileEnvsRequest says whether to mend what does not fit together.
+type ReconcileEnvsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of no effect here, since repeating it is harmless; see common.proto.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Remove what no row knows, and mark envs whose containers are gone as broken. Default: only say what would be done.
+	Apply         bool `protobuf:"varint,2,opt,name=apply,proto3" json:"apply,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileEnvsRequest) Reset() {
+	*x = ReconcileEnvsRequest{}
+	mi := &file_berth_v1_env_service_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileEnvsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileEnvsRequest) ProtoMessage() {}
+
+func (x *ReconcileEnvsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_berth_v1_env_service_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileEnvsRequest.ProtoReflect.Descriptor instead.
+func (*ReconcileEnvsRequest) Descriptor() ([]byte, []int) {
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *ReconcileEnvsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReconcileEnvsRequest) GetApply() bool {
+	if x != nil {
+		return x.Apply
+	}
+	return false
+}
+
+// ReconcileEnvsResponse says what does not fit together. All lists empty: everything is as the rows say.
+type ReconcileEnvsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is there and no live env's. Removed with `apply`, but for what `errors` name.
+	Strays []*StrayResource `protobuf:"bytes,1,rep,name=strays,proto3" json:"strays,omitempty"`
+	// Envs that should have what is not there. Marked as broken with `apply`.
+	Incomplete []*IncompleteEnv `protobuf:"bytes,2,rep,name=incomplete,proto3" json:"incomplete,omitempty"`
+	// What could not be mended, and why.
+	Errors        []string `protobuf:"bytes,3,rep,name=errors,proto3" json:"errors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileEnvsResponse) Reset() {
+	*x = ReconcileEnvsResponse{}
+	mi := &file_berth_v1_env_service_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileEnvsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileEnvsResponse) ProtoMessage() {}
+
+func (x *ReconcileEnvsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_berth_v1_env_service_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileEnvsResponse.ProtoReflect.Descriptor instead.
+func (*ReconcileEnvsResponse) Descriptor() ([]byte, []int) {
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *ReconcileEnvsResponse) GetStrays() []*StrayResource {
+	if x != nil {
+		return x.Strays
+	}
+	return nil
+}
+
+func (x *ReconcileEnvsResponse) GetIncomplete() []*IncompleteEnv {
+	if x != nil {
+		return x.Incomplete
+	}
+	return nil
+}
+
+func (x *ReconcileEnvsResponse) GetErrors() []string {
+	if x != nil {
+		return x.Errors
+	}
+	return nil
+}
+
+// StrayResource is something of Berth's that no live env has.
+type StrayResource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is.
+	Resource *HeldResource `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	// The env that it says it is of.
+	EnvId         string `protobuf:"bytes,2,opt,name=env_id,json=envId,proto3" json:"env_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StrayResource) Reset() {
+	*x = StrayResource{}
+	mi := &file_berth_v1_env_service_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StrayResource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StrayResource) ProtoMessage() {}
+
+func (x *StrayResource) ProtoReflect() protoreflect.Message {
+	mi := &file_berth_v1_env_service_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StrayResource.ProtoReflect.Descriptor instead.
+func (*StrayResource) Descriptor() ([]byte, []int) {
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *StrayResource) GetResource() *HeldResource {
+	if x != nil {
+		return x.Resource
+	}
+	return nil
+}
+
+func (x *StrayResource) GetEnvId() string {
+	if x != nil {
+		return x.EnvId
+	}
+	return ""
+}
+
+// IncompleteEnv is a live env that misses something.
+type IncompleteEnv struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The env.
+	EnvId string `protobuf:"bytes,1,opt,name=env_id,json=envId,proto3" json:"env_id,omitempty"`
+	// What is not there, for people.
+	Missing       string `protobuf:"bytes,2,opt,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IncompleteEnv) Reset() {
+	*x = IncompleteEnv{}
+	mi := &file_berth_v1_env_service_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IncompleteEnv) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IncompleteEnv) ProtoMessage() {}
+
+func (x *IncompleteEnv) ProtoReflect() protoreflect.Message {
+	mi := &file_berth_v1_env_service_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IncompleteEnv.ProtoReflect.Descriptor instead.
+func (*IncompleteEnv) Descriptor() ([]byte, []int) {
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *IncompleteEnv) GetEnvId() string {
+	if x != nil {
+		return x.EnvId
+	}
+	return ""
+}
+
+func (x *IncompleteEnv) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
+}
+
 // GetUsageRequest asks for usage. Filters are joined by "and".
 type GetUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -6276,7 +6505,7 @@ type GetUsageRequest struct {
 
 func (x *GetUsageRequest) Reset() {
 	*x = GetUsageRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[64]
+	mi := &file_berth_v1_env_service_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6288,7 +6517,7 @@ func (x *GetUsageRequest) String() string {
 func (*GetUsageRequest) ProtoMessage() {}
 
 func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[64]
+	mi := &file_berth_v1_env_service_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6301,7 +6530,7 @@ func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageRequest.ProtoReflect.Descriptor instead.
 func (*GetUsageRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{64}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetUsageRequest) GetPageSize() int32 {
@@ -6379,7 +6608,7 @@ type GetUsageResponse struct {
 
 func (x *GetUsageResponse) Reset() {
 	*x = GetUsageResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[65]
+	mi := &file_berth_v1_env_service_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6391,7 +6620,7 @@ func (x *GetUsageResponse) String() string {
 func (*GetUsageResponse) ProtoMessage() {}
 
 func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[65]
+	mi := &file_berth_v1_env_service_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6404,7 +6633,7 @@ func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageResponse.ProtoReflect.Descriptor instead.
 func (*GetUsageResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{65}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *GetUsageResponse) GetRows() []*UsageRow {
@@ -6479,7 +6708,7 @@ type UsageRow struct {
 
 func (x *UsageRow) Reset() {
 	*x = UsageRow{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[66]
+	mi := &file_berth_v1_env_service_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6491,7 +6720,7 @@ func (x *UsageRow) String() string {
 func (*UsageRow) ProtoMessage() {}
 
 func (x *UsageRow) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[66]
+	mi := &file_berth_v1_env_service_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6504,7 +6733,7 @@ func (x *UsageRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UsageRow.ProtoReflect.Descriptor instead.
 func (*UsageRow) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{66}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *UsageRow) GetEnvId() string {
@@ -6628,7 +6857,7 @@ type PriceTable struct {
 
 func (x *PriceTable) Reset() {
 	*x = PriceTable{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[67]
+	mi := &file_berth_v1_env_service_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6640,7 +6869,7 @@ func (x *PriceTable) String() string {
 func (*PriceTable) ProtoMessage() {}
 
 func (x *PriceTable) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[67]
+	mi := &file_berth_v1_env_service_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6653,7 +6882,7 @@ func (x *PriceTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PriceTable.ProtoReflect.Descriptor instead.
 func (*PriceTable) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{67}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *PriceTable) GetCurrency() string {
@@ -6730,7 +6959,7 @@ type App struct {
 
 func (x *App) Reset() {
 	*x = App{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[68]
+	mi := &file_berth_v1_env_service_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6742,7 +6971,7 @@ func (x *App) String() string {
 func (*App) ProtoMessage() {}
 
 func (x *App) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[68]
+	mi := &file_berth_v1_env_service_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6755,7 +6984,7 @@ func (x *App) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use App.ProtoReflect.Descriptor instead.
 func (*App) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{68}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *App) GetAppId() string {
@@ -6829,7 +7058,7 @@ type ListAppsRequest struct {
 
 func (x *ListAppsRequest) Reset() {
 	*x = ListAppsRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[69]
+	mi := &file_berth_v1_env_service_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6841,7 +7070,7 @@ func (x *ListAppsRequest) String() string {
 func (*ListAppsRequest) ProtoMessage() {}
 
 func (x *ListAppsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[69]
+	mi := &file_berth_v1_env_service_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6854,7 +7083,7 @@ func (x *ListAppsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAppsRequest.ProtoReflect.Descriptor instead.
 func (*ListAppsRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{69}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ListAppsRequest) GetPageSize() int32 {
@@ -6891,7 +7120,7 @@ type ListAppsResponse struct {
 
 func (x *ListAppsResponse) Reset() {
 	*x = ListAppsResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[70]
+	mi := &file_berth_v1_env_service_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6903,7 +7132,7 @@ func (x *ListAppsResponse) String() string {
 func (*ListAppsResponse) ProtoMessage() {}
 
 func (x *ListAppsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[70]
+	mi := &file_berth_v1_env_service_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6916,7 +7145,7 @@ func (x *ListAppsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAppsResponse.ProtoReflect.Descriptor instead.
 func (*ListAppsResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{70}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ListAppsResponse) GetApps() []*App {
@@ -6944,7 +7173,7 @@ type GetAppRequest struct {
 
 func (x *GetAppRequest) Reset() {
 	*x = GetAppRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[71]
+	mi := &file_berth_v1_env_service_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6956,7 +7185,7 @@ func (x *GetAppRequest) String() string {
 func (*GetAppRequest) ProtoMessage() {}
 
 func (x *GetAppRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[71]
+	mi := &file_berth_v1_env_service_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6969,7 +7198,7 @@ func (x *GetAppRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAppRequest.ProtoReflect.Descriptor instead.
 func (*GetAppRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{71}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *GetAppRequest) GetAppId() string {
@@ -6992,7 +7221,7 @@ type GetAppResponse struct {
 
 func (x *GetAppResponse) Reset() {
 	*x = GetAppResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[72]
+	mi := &file_berth_v1_env_service_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7004,7 +7233,7 @@ func (x *GetAppResponse) String() string {
 func (*GetAppResponse) ProtoMessage() {}
 
 func (x *GetAppResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[72]
+	mi := &file_berth_v1_env_service_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7017,7 +7246,7 @@ func (x *GetAppResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAppResponse.ProtoReflect.Descriptor instead.
 func (*GetAppResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{72}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *GetAppResponse) GetApp() *App {
@@ -7050,7 +7279,7 @@ type UploadAppRequest struct {
 
 func (x *UploadAppRequest) Reset() {
 	*x = UploadAppRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[73]
+	mi := &file_berth_v1_env_service_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7062,7 +7291,7 @@ func (x *UploadAppRequest) String() string {
 func (*UploadAppRequest) ProtoMessage() {}
 
 func (x *UploadAppRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[73]
+	mi := &file_berth_v1_env_service_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7075,7 +7304,7 @@ func (x *UploadAppRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadAppRequest.ProtoReflect.Descriptor instead.
 func (*UploadAppRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{73}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *UploadAppRequest) GetRequest() isUploadAppRequest_Request {
@@ -7142,7 +7371,7 @@ type UploadAppHeader struct {
 
 func (x *UploadAppHeader) Reset() {
 	*x = UploadAppHeader{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[74]
+	mi := &file_berth_v1_env_service_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7154,7 +7383,7 @@ func (x *UploadAppHeader) String() string {
 func (*UploadAppHeader) ProtoMessage() {}
 
 func (x *UploadAppHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[74]
+	mi := &file_berth_v1_env_service_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7167,7 +7396,7 @@ func (x *UploadAppHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadAppHeader.ProtoReflect.Descriptor instead.
 func (*UploadAppHeader) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{74}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *UploadAppHeader) GetRequestId() string {
@@ -7223,7 +7452,7 @@ type UploadAppResponse struct {
 
 func (x *UploadAppResponse) Reset() {
 	*x = UploadAppResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[75]
+	mi := &file_berth_v1_env_service_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7235,7 +7464,7 @@ func (x *UploadAppResponse) String() string {
 func (*UploadAppResponse) ProtoMessage() {}
 
 func (x *UploadAppResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[75]
+	mi := &file_berth_v1_env_service_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7248,7 +7477,7 @@ func (x *UploadAppResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadAppResponse.ProtoReflect.Descriptor instead.
 func (*UploadAppResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{75}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *UploadAppResponse) GetApp() *App {
@@ -7269,7 +7498,7 @@ type RenderAppRequest struct {
 
 func (x *RenderAppRequest) Reset() {
 	*x = RenderAppRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[76]
+	mi := &file_berth_v1_env_service_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7281,7 +7510,7 @@ func (x *RenderAppRequest) String() string {
 func (*RenderAppRequest) ProtoMessage() {}
 
 func (x *RenderAppRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[76]
+	mi := &file_berth_v1_env_service_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7294,7 +7523,7 @@ func (x *RenderAppRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAppRequest.ProtoReflect.Descriptor instead.
 func (*RenderAppRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{76}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RenderAppRequest) GetDeploy() *DeployEnvRequest {
@@ -7325,7 +7554,7 @@ type RenderAppResponse struct {
 
 func (x *RenderAppResponse) Reset() {
 	*x = RenderAppResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[77]
+	mi := &file_berth_v1_env_service_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7337,7 +7566,7 @@ func (x *RenderAppResponse) String() string {
 func (*RenderAppResponse) ProtoMessage() {}
 
 func (x *RenderAppResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[77]
+	mi := &file_berth_v1_env_service_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7350,7 +7579,7 @@ func (x *RenderAppResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAppResponse.ProtoReflect.Descriptor instead.
 func (*RenderAppResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{77}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *RenderAppResponse) GetComposeYaml() string {
@@ -7432,7 +7661,7 @@ type SharedDatabase struct {
 
 func (x *SharedDatabase) Reset() {
 	*x = SharedDatabase{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[78]
+	mi := &file_berth_v1_env_service_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7444,7 +7673,7 @@ func (x *SharedDatabase) String() string {
 func (*SharedDatabase) ProtoMessage() {}
 
 func (x *SharedDatabase) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[78]
+	mi := &file_berth_v1_env_service_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7457,7 +7686,7 @@ func (x *SharedDatabase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedDatabase.ProtoReflect.Descriptor instead.
 func (*SharedDatabase) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{78}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *SharedDatabase) GetState() SharedDatabaseState {
@@ -7567,7 +7796,7 @@ type GetSharedDatabaseRequest struct {
 
 func (x *GetSharedDatabaseRequest) Reset() {
 	*x = GetSharedDatabaseRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[79]
+	mi := &file_berth_v1_env_service_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7579,7 +7808,7 @@ func (x *GetSharedDatabaseRequest) String() string {
 func (*GetSharedDatabaseRequest) ProtoMessage() {}
 
 func (x *GetSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[79]
+	mi := &file_berth_v1_env_service_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7592,7 +7821,7 @@ func (x *GetSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSharedDatabaseRequest.ProtoReflect.Descriptor instead.
 func (*GetSharedDatabaseRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{79}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{83}
 }
 
 // GetSharedDatabaseResponse answers the shared database server.
@@ -7606,7 +7835,7 @@ type GetSharedDatabaseResponse struct {
 
 func (x *GetSharedDatabaseResponse) Reset() {
 	*x = GetSharedDatabaseResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[80]
+	mi := &file_berth_v1_env_service_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7618,7 +7847,7 @@ func (x *GetSharedDatabaseResponse) String() string {
 func (*GetSharedDatabaseResponse) ProtoMessage() {}
 
 func (x *GetSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[80]
+	mi := &file_berth_v1_env_service_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7631,7 +7860,7 @@ func (x *GetSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSharedDatabaseResponse.ProtoReflect.Descriptor instead.
 func (*GetSharedDatabaseResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{80}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *GetSharedDatabaseResponse) GetDatabase() *SharedDatabase {
@@ -7652,7 +7881,7 @@ type EnsureSharedDatabaseRequest struct {
 
 func (x *EnsureSharedDatabaseRequest) Reset() {
 	*x = EnsureSharedDatabaseRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[81]
+	mi := &file_berth_v1_env_service_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7664,7 +7893,7 @@ func (x *EnsureSharedDatabaseRequest) String() string {
 func (*EnsureSharedDatabaseRequest) ProtoMessage() {}
 
 func (x *EnsureSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[81]
+	mi := &file_berth_v1_env_service_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7677,7 +7906,7 @@ func (x *EnsureSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnsureSharedDatabaseRequest.ProtoReflect.Descriptor instead.
 func (*EnsureSharedDatabaseRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{81}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *EnsureSharedDatabaseRequest) GetRequestId() string {
@@ -7698,7 +7927,7 @@ type EnsureSharedDatabaseResponse struct {
 
 func (x *EnsureSharedDatabaseResponse) Reset() {
 	*x = EnsureSharedDatabaseResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[82]
+	mi := &file_berth_v1_env_service_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7710,7 +7939,7 @@ func (x *EnsureSharedDatabaseResponse) String() string {
 func (*EnsureSharedDatabaseResponse) ProtoMessage() {}
 
 func (x *EnsureSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[82]
+	mi := &file_berth_v1_env_service_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7723,7 +7952,7 @@ func (x *EnsureSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnsureSharedDatabaseResponse.ProtoReflect.Descriptor instead.
 func (*EnsureSharedDatabaseResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{82}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *EnsureSharedDatabaseResponse) GetDatabase() *SharedDatabase {
@@ -8195,7 +8424,23 @@ const file_berth_v1_env_service_proto_rawDesc = "" +
 	"\x0eSourceNetworks\x12\x14\n" +
 	"\x05cidrs\x18\x01 \x03(\tR\x05cidrs\";\n" +
 	"\x18UpdateEnvNetworkResponse\x12\x1f\n" +
-	"\x03env\x18\x01 \x01(\v2\r.berth.v1.EnvR\x03env\"\xbd\x02\n" +
+	"\x03env\x18\x01 \x01(\v2\r.berth.v1.EnvR\x03env\"K\n" +
+	"\x14ReconcileEnvsRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x14\n" +
+	"\x05apply\x18\x02 \x01(\bR\x05apply\"\x99\x01\n" +
+	"\x15ReconcileEnvsResponse\x12/\n" +
+	"\x06strays\x18\x01 \x03(\v2\x17.berth.v1.StrayResourceR\x06strays\x127\n" +
+	"\n" +
+	"incomplete\x18\x02 \x03(\v2\x17.berth.v1.IncompleteEnvR\n" +
+	"incomplete\x12\x16\n" +
+	"\x06errors\x18\x03 \x03(\tR\x06errors\"Z\n" +
+	"\rStrayResource\x122\n" +
+	"\bresource\x18\x01 \x01(\v2\x16.berth.v1.HeldResourceR\bresource\x12\x15\n" +
+	"\x06env_id\x18\x02 \x01(\tR\x05envId\"@\n" +
+	"\rIncompleteEnv\x12\x15\n" +
+	"\x06env_id\x18\x01 \x01(\tR\x05envId\x12\x18\n" +
+	"\amissing\x18\x02 \x01(\tR\amissing\"\xbd\x02\n" +
 	"\x0fGetUsageRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -8410,7 +8655,7 @@ const file_berth_v1_env_service_proto_rawDesc = "" +
 	"\x1cSHARED_DATABASE_STATE_ABSENT\x10\x01\x12\"\n" +
 	"\x1eSHARED_DATABASE_STATE_STARTING\x10\x02\x12\x1f\n" +
 	"\x1bSHARED_DATABASE_STATE_READY\x10\x03\x12#\n" +
-	"\x1fSHARED_DATABASE_STATE_UNHEALTHY\x10\x042\xc8\v\n" +
+	"\x1fSHARED_DATABASE_STATE_UNHEALTHY\x10\x042\x9a\f\n" +
 	"\n" +
 	"EnvService\x12F\n" +
 	"\tDeployEnv\x12\x1a.berth.v1.DeployEnvRequest\x1a\x1b.berth.v1.DeployEnvResponse0\x01\x12@\n" +
@@ -8428,7 +8673,8 @@ const file_berth_v1_env_service_proto_rawDesc = "" +
 	"\n" +
 	"ExplainEnv\x12\x1b.berth.v1.ExplainEnvRequest\x1a\x1c.berth.v1.ExplainEnvResponse\x12Y\n" +
 	"\x10UpdateEnvNetwork\x12!.berth.v1.UpdateEnvNetworkRequest\x1a\".berth.v1.UpdateEnvNetworkResponse\x12A\n" +
-	"\bGetUsage\x12\x19.berth.v1.GetUsageRequest\x1a\x1a.berth.v1.GetUsageResponse\x12A\n" +
+	"\bGetUsage\x12\x19.berth.v1.GetUsageRequest\x1a\x1a.berth.v1.GetUsageResponse\x12P\n" +
+	"\rReconcileEnvs\x12\x1e.berth.v1.ReconcileEnvsRequest\x1a\x1f.berth.v1.ReconcileEnvsResponse\x12A\n" +
 	"\bListApps\x12\x19.berth.v1.ListAppsRequest\x1a\x1a.berth.v1.ListAppsResponse\x12;\n" +
 	"\x06GetApp\x12\x17.berth.v1.GetAppRequest\x1a\x18.berth.v1.GetAppResponse\x12F\n" +
 	"\tUploadApp\x12\x1a.berth.v1.UploadAppRequest\x1a\x1b.berth.v1.UploadAppResponse(\x01\x12D\n" +
@@ -8449,7 +8695,7 @@ func file_berth_v1_env_service_proto_rawDescGZIP() []byte {
 }
 
 var file_berth_v1_env_service_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_berth_v1_env_service_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_berth_v1_env_service_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
 var file_berth_v1_env_service_proto_goTypes = []any{
 	(EnvState)(0),                        // 0: berth.v1.EnvState
 	(EnvHealth)(0),                       // 1: berth.v1.EnvHealth
@@ -8526,80 +8772,84 @@ var file_berth_v1_env_service_proto_goTypes = []any{
 	(*UpdateEnvNetworkRequest)(nil),      // 72: berth.v1.UpdateEnvNetworkRequest
 	(*SourceNetworks)(nil),               // 73: berth.v1.SourceNetworks
 	(*UpdateEnvNetworkResponse)(nil),     // 74: berth.v1.UpdateEnvNetworkResponse
-	(*GetUsageRequest)(nil),              // 75: berth.v1.GetUsageRequest
-	(*GetUsageResponse)(nil),             // 76: berth.v1.GetUsageResponse
-	(*UsageRow)(nil),                     // 77: berth.v1.UsageRow
-	(*PriceTable)(nil),                   // 78: berth.v1.PriceTable
-	(*App)(nil),                          // 79: berth.v1.App
-	(*ListAppsRequest)(nil),              // 80: berth.v1.ListAppsRequest
-	(*ListAppsResponse)(nil),             // 81: berth.v1.ListAppsResponse
-	(*GetAppRequest)(nil),                // 82: berth.v1.GetAppRequest
-	(*GetAppResponse)(nil),               // 83: berth.v1.GetAppResponse
-	(*UploadAppRequest)(nil),             // 84: berth.v1.UploadAppRequest
-	(*UploadAppHeader)(nil),              // 85: berth.v1.UploadAppHeader
-	(*UploadAppResponse)(nil),            // 86: berth.v1.UploadAppResponse
-	(*RenderAppRequest)(nil),             // 87: berth.v1.RenderAppRequest
-	(*RenderAppResponse)(nil),            // 88: berth.v1.RenderAppResponse
-	(*SharedDatabase)(nil),               // 89: berth.v1.SharedDatabase
-	(*GetSharedDatabaseRequest)(nil),     // 90: berth.v1.GetSharedDatabaseRequest
-	(*GetSharedDatabaseResponse)(nil),    // 91: berth.v1.GetSharedDatabaseResponse
-	(*EnsureSharedDatabaseRequest)(nil),  // 92: berth.v1.EnsureSharedDatabaseRequest
-	(*EnsureSharedDatabaseResponse)(nil), // 93: berth.v1.EnsureSharedDatabaseResponse
-	nil,                                  // 94: berth.v1.Env.LabelsEntry
-	nil,                                  // 95: berth.v1.DeployEnvRequest.EnvEntry
-	nil,                                  // 96: berth.v1.DeployEnvRequest.LabelsEntry
-	nil,                                  // 97: berth.v1.AppMetadata.EnvironmentEntry
-	nil,                                  // 98: berth.v1.EnvError.MetadataEntry
-	nil,                                  // 99: berth.v1.ListEnvsRequest.LabelsEntry
-	nil,                                  // 100: berth.v1.ExecEnvStart.EnvEntry
-	(*timestamppb.Timestamp)(nil),        // 101: google.protobuf.Timestamp
-	(*ContainerLimits)(nil),              // 102: berth.v1.ContainerLimits
-	(*NetworkPolicy)(nil),                // 103: berth.v1.NetworkPolicy
-	(*InlineFile)(nil),                   // 104: berth.v1.InlineFile
-	(CodePolicy)(0),                      // 105: berth.v1.CodePolicy
-	(*Finding)(nil),                      // 106: berth.v1.Finding
-	(OutputStream)(0),                    // 107: berth.v1.OutputStream
-	(*StdinClosed)(nil),                  // 108: berth.v1.StdinClosed
-	(*TerminalSize)(nil),                 // 109: berth.v1.TerminalSize
-	(*Terminal)(nil),                     // 110: berth.v1.Terminal
-	(*OutputChunk)(nil),                  // 111: berth.v1.OutputChunk
-	(*FileEntry)(nil),                    // 112: berth.v1.FileEntry
+	(*ReconcileEnvsRequest)(nil),         // 75: berth.v1.ReconcileEnvsRequest
+	(*ReconcileEnvsResponse)(nil),        // 76: berth.v1.ReconcileEnvsResponse
+	(*StrayResource)(nil),                // 77: berth.v1.StrayResource
+	(*IncompleteEnv)(nil),                // 78: berth.v1.IncompleteEnv
+	(*GetUsageRequest)(nil),              // 79: berth.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),             // 80: berth.v1.GetUsageResponse
+	(*UsageRow)(nil),                     // 81: berth.v1.UsageRow
+	(*PriceTable)(nil),                   // 82: berth.v1.PriceTable
+	(*App)(nil),                          // 83: berth.v1.App
+	(*ListAppsRequest)(nil),              // 84: berth.v1.ListAppsRequest
+	(*ListAppsResponse)(nil),             // 85: berth.v1.ListAppsResponse
+	(*GetAppRequest)(nil),                // 86: berth.v1.GetAppRequest
+	(*GetAppResponse)(nil),               // 87: berth.v1.GetAppResponse
+	(*UploadAppRequest)(nil),             // 88: berth.v1.UploadAppRequest
+	(*UploadAppHeader)(nil),              // 89: berth.v1.UploadAppHeader
+	(*UploadAppResponse)(nil),            // 90: berth.v1.UploadAppResponse
+	(*RenderAppRequest)(nil),             // 91: berth.v1.RenderAppRequest
+	(*RenderAppResponse)(nil),            // 92: berth.v1.RenderAppResponse
+	(*SharedDatabase)(nil),               // 93: berth.v1.SharedDatabase
+	(*GetSharedDatabaseRequest)(nil),     // 94: berth.v1.GetSharedDatabaseRequest
+	(*GetSharedDatabaseResponse)(nil),    // 95: berth.v1.GetSharedDatabaseResponse
+	(*EnsureSharedDatabaseRequest)(nil),  // 96: berth.v1.EnsureSharedDatabaseRequest
+	(*EnsureSharedDatabaseResponse)(nil), // 97: berth.v1.EnsureSharedDatabaseResponse
+	nil,                                  // 98: berth.v1.Env.LabelsEntry
+	nil,                                  // 99: berth.v1.DeployEnvRequest.EnvEntry
+	nil,                                  // 100: berth.v1.DeployEnvRequest.LabelsEntry
+	nil,                                  // 101: berth.v1.AppMetadata.EnvironmentEntry
+	nil,                                  // 102: berth.v1.EnvError.MetadataEntry
+	nil,                                  // 103: berth.v1.ListEnvsRequest.LabelsEntry
+	nil,                                  // 104: berth.v1.ExecEnvStart.EnvEntry
+	(*timestamppb.Timestamp)(nil),        // 105: google.protobuf.Timestamp
+	(*ContainerLimits)(nil),              // 106: berth.v1.ContainerLimits
+	(*NetworkPolicy)(nil),                // 107: berth.v1.NetworkPolicy
+	(*InlineFile)(nil),                   // 108: berth.v1.InlineFile
+	(CodePolicy)(0),                      // 109: berth.v1.CodePolicy
+	(*Finding)(nil),                      // 110: berth.v1.Finding
+	(OutputStream)(0),                    // 111: berth.v1.OutputStream
+	(*StdinClosed)(nil),                  // 112: berth.v1.StdinClosed
+	(*TerminalSize)(nil),                 // 113: berth.v1.TerminalSize
+	(*Terminal)(nil),                     // 114: berth.v1.Terminal
+	(*OutputChunk)(nil),                  // 115: berth.v1.OutputChunk
+	(*FileEntry)(nil),                    // 116: berth.v1.FileEntry
 }
 var file_berth_v1_env_service_proto_depIdxs = []int32{
 	0,   // 0: berth.v1.Env.state:type_name -> berth.v1.EnvState
 	1,   // 1: berth.v1.Env.health:type_name -> berth.v1.EnvHealth
 	12,  // 2: berth.v1.Env.containers:type_name -> berth.v1.EnvContainer
-	101, // 3: berth.v1.Env.create_time:type_name -> google.protobuf.Timestamp
-	101, // 4: berth.v1.Env.update_time:type_name -> google.protobuf.Timestamp
-	101, // 5: berth.v1.Env.ready_time:type_name -> google.protobuf.Timestamp
-	101, // 6: berth.v1.Env.expire_time:type_name -> google.protobuf.Timestamp
-	101, // 7: berth.v1.Env.last_activity_time:type_name -> google.protobuf.Timestamp
-	102, // 8: berth.v1.Env.limits:type_name -> berth.v1.ContainerLimits
+	105, // 3: berth.v1.Env.create_time:type_name -> google.protobuf.Timestamp
+	105, // 4: berth.v1.Env.update_time:type_name -> google.protobuf.Timestamp
+	105, // 5: berth.v1.Env.ready_time:type_name -> google.protobuf.Timestamp
+	105, // 6: berth.v1.Env.expire_time:type_name -> google.protobuf.Timestamp
+	105, // 7: berth.v1.Env.last_activity_time:type_name -> google.protobuf.Timestamp
+	106, // 8: berth.v1.Env.limits:type_name -> berth.v1.ContainerLimits
 	13,  // 9: berth.v1.Env.database:type_name -> berth.v1.EnvDatabase
-	103, // 10: berth.v1.Env.network:type_name -> berth.v1.NetworkPolicy
+	107, // 10: berth.v1.Env.network:type_name -> berth.v1.NetworkPolicy
 	3,   // 11: berth.v1.Env.restart_policy:type_name -> berth.v1.RestartPolicy
 	2,   // 12: berth.v1.Env.operation:type_name -> berth.v1.EnvOperation
 	40,  // 13: berth.v1.Env.last_error:type_name -> berth.v1.EnvError
-	94,  // 14: berth.v1.Env.labels:type_name -> berth.v1.Env.LabelsEntry
+	98,  // 14: berth.v1.Env.labels:type_name -> berth.v1.Env.LabelsEntry
 	1,   // 15: berth.v1.EnvContainer.health:type_name -> berth.v1.EnvHealth
-	101, // 16: berth.v1.EnvContainer.start_time:type_name -> google.protobuf.Timestamp
-	104, // 17: berth.v1.DeployEnvRequest.files:type_name -> berth.v1.InlineFile
+	105, // 16: berth.v1.EnvContainer.start_time:type_name -> google.protobuf.Timestamp
+	108, // 17: berth.v1.DeployEnvRequest.files:type_name -> berth.v1.InlineFile
 	15,  // 18: berth.v1.DeployEnvRequest.metadata:type_name -> berth.v1.AppMetadata
-	95,  // 19: berth.v1.DeployEnvRequest.env:type_name -> berth.v1.DeployEnvRequest.EnvEntry
-	102, // 20: berth.v1.DeployEnvRequest.limits:type_name -> berth.v1.ContainerLimits
-	103, // 21: berth.v1.DeployEnvRequest.network:type_name -> berth.v1.NetworkPolicy
-	105, // 22: berth.v1.DeployEnvRequest.code_policy:type_name -> berth.v1.CodePolicy
+	99,  // 19: berth.v1.DeployEnvRequest.env:type_name -> berth.v1.DeployEnvRequest.EnvEntry
+	106, // 20: berth.v1.DeployEnvRequest.limits:type_name -> berth.v1.ContainerLimits
+	107, // 21: berth.v1.DeployEnvRequest.network:type_name -> berth.v1.NetworkPolicy
+	109, // 22: berth.v1.DeployEnvRequest.code_policy:type_name -> berth.v1.CodePolicy
 	19,  // 23: berth.v1.DeployEnvRequest.build:type_name -> berth.v1.AppBuild
 	3,   // 24: berth.v1.DeployEnvRequest.restart_policy:type_name -> berth.v1.RestartPolicy
-	96,  // 25: berth.v1.DeployEnvRequest.labels:type_name -> berth.v1.DeployEnvRequest.LabelsEntry
+	100, // 25: berth.v1.DeployEnvRequest.labels:type_name -> berth.v1.DeployEnvRequest.LabelsEntry
 	16,  // 26: berth.v1.AppMetadata.database:type_name -> berth.v1.AppDatabase
 	17,  // 27: berth.v1.AppMetadata.volumes:type_name -> berth.v1.AppVolume
 	18,  // 28: berth.v1.AppMetadata.health_check:type_name -> berth.v1.AppHealthCheck
-	97,  // 29: berth.v1.AppMetadata.environment:type_name -> berth.v1.AppMetadata.EnvironmentEntry
-	102, // 30: berth.v1.AppMetadata.limits:type_name -> berth.v1.ContainerLimits
-	103, // 31: berth.v1.AppBuild.network:type_name -> berth.v1.NetworkPolicy
+	101, // 29: berth.v1.AppMetadata.environment:type_name -> berth.v1.AppMetadata.EnvironmentEntry
+	106, // 30: berth.v1.AppMetadata.limits:type_name -> berth.v1.ContainerLimits
+	107, // 31: berth.v1.AppBuild.network:type_name -> berth.v1.NetworkPolicy
 	21,  // 32: berth.v1.DeployEnvResponse.event:type_name -> berth.v1.EnvEvent
-	101, // 33: berth.v1.EnvEvent.time:type_name -> google.protobuf.Timestamp
+	105, // 33: berth.v1.EnvEvent.time:type_name -> google.protobuf.Timestamp
 	22,  // 34: berth.v1.EnvEvent.queued:type_name -> berth.v1.OperationQueued
 	23,  // 35: berth.v1.EnvEvent.started:type_name -> berth.v1.OperationStarted
 	24,  // 36: berth.v1.EnvEvent.step_started:type_name -> berth.v1.StepStarted
@@ -8620,17 +8870,17 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	41,  // 51: berth.v1.StepFailed.log_lines:type_name -> berth.v1.LogLine
 	31,  // 52: berth.v1.UndoCompleted.removed:type_name -> berth.v1.HeldResource
 	31,  // 53: berth.v1.UndoFailed.left:type_name -> berth.v1.HeldResource
-	101, // 54: berth.v1.UndoFailed.retry_time:type_name -> google.protobuf.Timestamp
+	105, // 54: berth.v1.UndoFailed.retry_time:type_name -> google.protobuf.Timestamp
 	4,   // 55: berth.v1.HeldResource.kind:type_name -> berth.v1.ResourceKind
 	0,   // 56: berth.v1.EnvStateChanged.from:type_name -> berth.v1.EnvState
 	0,   // 57: berth.v1.EnvStateChanged.to:type_name -> berth.v1.EnvState
 	1,   // 58: berth.v1.EnvHealthChanged.from:type_name -> berth.v1.EnvHealth
 	1,   // 59: berth.v1.EnvHealthChanged.to:type_name -> berth.v1.EnvHealth
-	101, // 60: berth.v1.EnvExpiryChanged.expire_time:type_name -> google.protobuf.Timestamp
+	105, // 60: berth.v1.EnvExpiryChanged.expire_time:type_name -> google.protobuf.Timestamp
 	7,   // 61: berth.v1.EnvExpiryChanged.cause:type_name -> berth.v1.ActivityKind
 	5,   // 62: berth.v1.EnvWarning.kind:type_name -> berth.v1.EnvWarningKind
-	101, // 63: berth.v1.EnvWarning.effective_time:type_name -> google.protobuf.Timestamp
-	106, // 64: berth.v1.EnvWarning.finding:type_name -> berth.v1.Finding
+	105, // 63: berth.v1.EnvWarning.effective_time:type_name -> google.protobuf.Timestamp
+	110, // 64: berth.v1.EnvWarning.finding:type_name -> berth.v1.Finding
 	11,  // 65: berth.v1.OperationSucceeded.env:type_name -> berth.v1.Env
 	6,   // 66: berth.v1.OperationSucceeded.outcome:type_name -> berth.v1.OperationOutcome
 	36,  // 67: berth.v1.OperationSucceeded.timings:type_name -> berth.v1.StepTiming
@@ -8642,10 +8892,10 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	30,  // 73: berth.v1.OperationCancelled.undo_errors:type_name -> berth.v1.UndoFailed
 	41,  // 74: berth.v1.EnvError.log_lines:type_name -> berth.v1.LogLine
 	30,  // 75: berth.v1.EnvError.undo_errors:type_name -> berth.v1.UndoFailed
-	98,  // 76: berth.v1.EnvError.metadata:type_name -> berth.v1.EnvError.MetadataEntry
-	101, // 77: berth.v1.EnvError.time:type_name -> google.protobuf.Timestamp
-	107, // 78: berth.v1.LogLine.stream:type_name -> berth.v1.OutputStream
-	101, // 79: berth.v1.LogLine.time:type_name -> google.protobuf.Timestamp
+	102, // 76: berth.v1.EnvError.metadata:type_name -> berth.v1.EnvError.MetadataEntry
+	105, // 77: berth.v1.EnvError.time:type_name -> google.protobuf.Timestamp
+	111, // 78: berth.v1.LogLine.stream:type_name -> berth.v1.OutputStream
+	105, // 79: berth.v1.LogLine.time:type_name -> google.protobuf.Timestamp
 	21,  // 80: berth.v1.StopEnvResponse.event:type_name -> berth.v1.EnvEvent
 	21,  // 81: berth.v1.StartEnvResponse.event:type_name -> berth.v1.EnvEvent
 	21,  // 82: berth.v1.ResetEnvResponse.event:type_name -> berth.v1.EnvEvent
@@ -8653,111 +8903,116 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	21,  // 84: berth.v1.WatchEnvResponse.event:type_name -> berth.v1.EnvEvent
 	11,  // 85: berth.v1.GetEnvResponse.env:type_name -> berth.v1.Env
 	0,   // 86: berth.v1.ListEnvsRequest.states:type_name -> berth.v1.EnvState
-	99,  // 87: berth.v1.ListEnvsRequest.labels:type_name -> berth.v1.ListEnvsRequest.LabelsEntry
+	103, // 87: berth.v1.ListEnvsRequest.labels:type_name -> berth.v1.ListEnvsRequest.LabelsEntry
 	11,  // 88: berth.v1.ListEnvsResponse.envs:type_name -> berth.v1.Env
-	101, // 89: berth.v1.StreamEnvLogsRequest.since:type_name -> google.protobuf.Timestamp
-	101, // 90: berth.v1.StreamEnvLogsRequest.until:type_name -> google.protobuf.Timestamp
-	107, // 91: berth.v1.StreamEnvLogsRequest.stream:type_name -> berth.v1.OutputStream
+	105, // 89: berth.v1.StreamEnvLogsRequest.since:type_name -> google.protobuf.Timestamp
+	105, // 90: berth.v1.StreamEnvLogsRequest.until:type_name -> google.protobuf.Timestamp
+	111, // 91: berth.v1.StreamEnvLogsRequest.stream:type_name -> berth.v1.OutputStream
 	41,  // 92: berth.v1.StreamEnvLogsResponse.line:type_name -> berth.v1.LogLine
 	58,  // 93: berth.v1.StreamEnvLogsResponse.gap:type_name -> berth.v1.LogGap
 	59,  // 94: berth.v1.StreamEnvLogsResponse.container_changed:type_name -> berth.v1.LogContainerChanged
-	101, // 95: berth.v1.LogGap.from_time:type_name -> google.protobuf.Timestamp
-	101, // 96: berth.v1.LogGap.to_time:type_name -> google.protobuf.Timestamp
-	101, // 97: berth.v1.LogContainerChanged.time:type_name -> google.protobuf.Timestamp
+	105, // 95: berth.v1.LogGap.from_time:type_name -> google.protobuf.Timestamp
+	105, // 96: berth.v1.LogGap.to_time:type_name -> google.protobuf.Timestamp
+	105, // 97: berth.v1.LogContainerChanged.time:type_name -> google.protobuf.Timestamp
 	61,  // 98: berth.v1.ExecEnvRequest.start:type_name -> berth.v1.ExecEnvStart
-	108, // 99: berth.v1.ExecEnvRequest.stdin_closed:type_name -> berth.v1.StdinClosed
-	109, // 100: berth.v1.ExecEnvRequest.resize:type_name -> berth.v1.TerminalSize
-	110, // 101: berth.v1.ExecEnvStart.terminal:type_name -> berth.v1.Terminal
-	100, // 102: berth.v1.ExecEnvStart.env:type_name -> berth.v1.ExecEnvStart.EnvEntry
+	112, // 99: berth.v1.ExecEnvRequest.stdin_closed:type_name -> berth.v1.StdinClosed
+	113, // 100: berth.v1.ExecEnvRequest.resize:type_name -> berth.v1.TerminalSize
+	114, // 101: berth.v1.ExecEnvStart.terminal:type_name -> berth.v1.Terminal
+	104, // 102: berth.v1.ExecEnvStart.env:type_name -> berth.v1.ExecEnvStart.EnvEntry
 	63,  // 103: berth.v1.ExecEnvResponse.event:type_name -> berth.v1.ExecEnvEvent
-	101, // 104: berth.v1.ExecEnvEvent.time:type_name -> google.protobuf.Timestamp
+	105, // 104: berth.v1.ExecEnvEvent.time:type_name -> google.protobuf.Timestamp
 	64,  // 105: berth.v1.ExecEnvEvent.started:type_name -> berth.v1.ExecEnvStarted
-	111, // 106: berth.v1.ExecEnvEvent.output:type_name -> berth.v1.OutputChunk
+	115, // 106: berth.v1.ExecEnvEvent.output:type_name -> berth.v1.OutputChunk
 	65,  // 107: berth.v1.ExecEnvEvent.ended:type_name -> berth.v1.ExecEnvEnded
 	11,  // 108: berth.v1.ExtendEnvResponse.env:type_name -> berth.v1.Env
 	11,  // 109: berth.v1.ExplainEnvResponse.env:type_name -> berth.v1.Env
 	70,  // 110: berth.v1.ExplainEnvResponse.last_activity:type_name -> berth.v1.EnvActivity
 	70,  // 111: berth.v1.ExplainEnvResponse.last_extension:type_name -> berth.v1.EnvActivity
-	101, // 112: berth.v1.ExplainEnvResponse.goes_time:type_name -> google.protobuf.Timestamp
+	105, // 112: berth.v1.ExplainEnvResponse.goes_time:type_name -> google.protobuf.Timestamp
 	71,  // 113: berth.v1.ExplainEnvResponse.blockers:type_name -> berth.v1.EnvBlocker
 	31,  // 114: berth.v1.ExplainEnvResponse.held:type_name -> berth.v1.HeldResource
 	30,  // 115: berth.v1.ExplainEnvResponse.pending_undos:type_name -> berth.v1.UndoFailed
-	77,  // 116: berth.v1.ExplainEnvResponse.usage:type_name -> berth.v1.UsageRow
-	101, // 117: berth.v1.EnvActivity.time:type_name -> google.protobuf.Timestamp
+	81,  // 116: berth.v1.ExplainEnvResponse.usage:type_name -> berth.v1.UsageRow
+	105, // 117: berth.v1.EnvActivity.time:type_name -> google.protobuf.Timestamp
 	7,   // 118: berth.v1.EnvActivity.kind:type_name -> berth.v1.ActivityKind
-	101, // 119: berth.v1.EnvBlocker.since_time:type_name -> google.protobuf.Timestamp
+	105, // 119: berth.v1.EnvBlocker.since_time:type_name -> google.protobuf.Timestamp
 	73,  // 120: berth.v1.UpdateEnvNetworkRequest.allowed_sources:type_name -> berth.v1.SourceNetworks
-	103, // 121: berth.v1.UpdateEnvNetworkRequest.network:type_name -> berth.v1.NetworkPolicy
+	107, // 121: berth.v1.UpdateEnvNetworkRequest.network:type_name -> berth.v1.NetworkPolicy
 	11,  // 122: berth.v1.UpdateEnvNetworkResponse.env:type_name -> berth.v1.Env
-	101, // 123: berth.v1.GetUsageRequest.start_time:type_name -> google.protobuf.Timestamp
-	101, // 124: berth.v1.GetUsageRequest.end_time:type_name -> google.protobuf.Timestamp
-	8,   // 125: berth.v1.GetUsageRequest.group_by:type_name -> berth.v1.UsageGroup
-	77,  // 126: berth.v1.GetUsageResponse.rows:type_name -> berth.v1.UsageRow
-	77,  // 127: berth.v1.GetUsageResponse.total:type_name -> berth.v1.UsageRow
-	78,  // 128: berth.v1.GetUsageResponse.prices:type_name -> berth.v1.PriceTable
-	101, // 129: berth.v1.UsageRow.start_time:type_name -> google.protobuf.Timestamp
-	101, // 130: berth.v1.UsageRow.end_time:type_name -> google.protobuf.Timestamp
-	15,  // 131: berth.v1.App.metadata:type_name -> berth.v1.AppMetadata
-	101, // 132: berth.v1.App.update_time:type_name -> google.protobuf.Timestamp
-	106, // 133: berth.v1.App.findings:type_name -> berth.v1.Finding
-	79,  // 134: berth.v1.ListAppsResponse.apps:type_name -> berth.v1.App
-	79,  // 135: berth.v1.GetAppResponse.app:type_name -> berth.v1.App
-	112, // 136: berth.v1.GetAppResponse.files:type_name -> berth.v1.FileEntry
-	85,  // 137: berth.v1.UploadAppRequest.header:type_name -> berth.v1.UploadAppHeader
-	9,   // 138: berth.v1.UploadAppHeader.format:type_name -> berth.v1.ArchiveFormat
-	79,  // 139: berth.v1.UploadAppResponse.app:type_name -> berth.v1.App
-	14,  // 140: berth.v1.RenderAppRequest.deploy:type_name -> berth.v1.DeployEnvRequest
-	106, // 141: berth.v1.RenderAppResponse.findings:type_name -> berth.v1.Finding
-	6,   // 142: berth.v1.RenderAppResponse.outcome:type_name -> berth.v1.OperationOutcome
-	10,  // 143: berth.v1.SharedDatabase.state:type_name -> berth.v1.SharedDatabaseState
-	101, // 144: berth.v1.SharedDatabase.create_time:type_name -> google.protobuf.Timestamp
-	89,  // 145: berth.v1.GetSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
-	89,  // 146: berth.v1.EnsureSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
-	14,  // 147: berth.v1.EnvService.DeployEnv:input_type -> berth.v1.DeployEnvRequest
-	42,  // 148: berth.v1.EnvService.StopEnv:input_type -> berth.v1.StopEnvRequest
-	44,  // 149: berth.v1.EnvService.StartEnv:input_type -> berth.v1.StartEnvRequest
-	46,  // 150: berth.v1.EnvService.ResetEnv:input_type -> berth.v1.ResetEnvRequest
-	48,  // 151: berth.v1.EnvService.DestroyEnv:input_type -> berth.v1.DestroyEnvRequest
-	50,  // 152: berth.v1.EnvService.WatchEnv:input_type -> berth.v1.WatchEnvRequest
-	52,  // 153: berth.v1.EnvService.GetEnv:input_type -> berth.v1.GetEnvRequest
-	54,  // 154: berth.v1.EnvService.ListEnvs:input_type -> berth.v1.ListEnvsRequest
-	56,  // 155: berth.v1.EnvService.StreamEnvLogs:input_type -> berth.v1.StreamEnvLogsRequest
-	60,  // 156: berth.v1.EnvService.ExecEnv:input_type -> berth.v1.ExecEnvRequest
-	66,  // 157: berth.v1.EnvService.ExtendEnv:input_type -> berth.v1.ExtendEnvRequest
-	68,  // 158: berth.v1.EnvService.ExplainEnv:input_type -> berth.v1.ExplainEnvRequest
-	72,  // 159: berth.v1.EnvService.UpdateEnvNetwork:input_type -> berth.v1.UpdateEnvNetworkRequest
-	75,  // 160: berth.v1.EnvService.GetUsage:input_type -> berth.v1.GetUsageRequest
-	80,  // 161: berth.v1.EnvService.ListApps:input_type -> berth.v1.ListAppsRequest
-	82,  // 162: berth.v1.EnvService.GetApp:input_type -> berth.v1.GetAppRequest
-	84,  // 163: berth.v1.EnvService.UploadApp:input_type -> berth.v1.UploadAppRequest
-	87,  // 164: berth.v1.EnvService.RenderApp:input_type -> berth.v1.RenderAppRequest
-	90,  // 165: berth.v1.EnvService.GetSharedDatabase:input_type -> berth.v1.GetSharedDatabaseRequest
-	92,  // 166: berth.v1.EnvService.EnsureSharedDatabase:input_type -> berth.v1.EnsureSharedDatabaseRequest
-	20,  // 167: berth.v1.EnvService.DeployEnv:output_type -> berth.v1.DeployEnvResponse
-	43,  // 168: berth.v1.EnvService.StopEnv:output_type -> berth.v1.StopEnvResponse
-	45,  // 169: berth.v1.EnvService.StartEnv:output_type -> berth.v1.StartEnvResponse
-	47,  // 170: berth.v1.EnvService.ResetEnv:output_type -> berth.v1.ResetEnvResponse
-	49,  // 171: berth.v1.EnvService.DestroyEnv:output_type -> berth.v1.DestroyEnvResponse
-	51,  // 172: berth.v1.EnvService.WatchEnv:output_type -> berth.v1.WatchEnvResponse
-	53,  // 173: berth.v1.EnvService.GetEnv:output_type -> berth.v1.GetEnvResponse
-	55,  // 174: berth.v1.EnvService.ListEnvs:output_type -> berth.v1.ListEnvsResponse
-	57,  // 175: berth.v1.EnvService.StreamEnvLogs:output_type -> berth.v1.StreamEnvLogsResponse
-	62,  // 176: berth.v1.EnvService.ExecEnv:output_type -> berth.v1.ExecEnvResponse
-	67,  // 177: berth.v1.EnvService.ExtendEnv:output_type -> berth.v1.ExtendEnvResponse
-	69,  // 178: berth.v1.EnvService.ExplainEnv:output_type -> berth.v1.ExplainEnvResponse
-	74,  // 179: berth.v1.EnvService.UpdateEnvNetwork:output_type -> berth.v1.UpdateEnvNetworkResponse
-	76,  // 180: berth.v1.EnvService.GetUsage:output_type -> berth.v1.GetUsageResponse
-	81,  // 181: berth.v1.EnvService.ListApps:output_type -> berth.v1.ListAppsResponse
-	83,  // 182: berth.v1.EnvService.GetApp:output_type -> berth.v1.GetAppResponse
-	86,  // 183: berth.v1.EnvService.UploadApp:output_type -> berth.v1.UploadAppResponse
-	88,  // 184: berth.v1.EnvService.RenderApp:output_type -> berth.v1.RenderAppResponse
-	91,  // 185: berth.v1.EnvService.GetSharedDatabase:output_type -> berth.v1.GetSharedDatabaseResponse
-	93,  // 186: berth.v1.EnvService.EnsureSharedDatabase:output_type -> berth.v1.EnsureSharedDatabaseResponse
-	167, // [167:187] is the sub-list for method output_type
-	147, // [147:167] is the sub-list for method input_type
-	147, // [147:147] is the sub-list for extension type_name
-	147, // [147:147] is the sub-list for extension extendee
-	0,   // [0:147] is the sub-list for field type_name
+	77,  // 123: berth.v1.ReconcileEnvsResponse.strays:type_name -> berth.v1.StrayResource
+	78,  // 124: berth.v1.ReconcileEnvsResponse.incomplete:type_name -> berth.v1.IncompleteEnv
+	31,  // 125: berth.v1.StrayResource.resource:type_name -> berth.v1.HeldResource
+	105, // 126: berth.v1.GetUsageRequest.start_time:type_name -> google.protobuf.Timestamp
+	105, // 127: berth.v1.GetUsageRequest.end_time:type_name -> google.protobuf.Timestamp
+	8,   // 128: berth.v1.GetUsageRequest.group_by:type_name -> berth.v1.UsageGroup
+	81,  // 129: berth.v1.GetUsageResponse.rows:type_name -> berth.v1.UsageRow
+	81,  // 130: berth.v1.GetUsageResponse.total:type_name -> berth.v1.UsageRow
+	82,  // 131: berth.v1.GetUsageResponse.prices:type_name -> berth.v1.PriceTable
+	105, // 132: berth.v1.UsageRow.start_time:type_name -> google.protobuf.Timestamp
+	105, // 133: berth.v1.UsageRow.end_time:type_name -> google.protobuf.Timestamp
+	15,  // 134: berth.v1.App.metadata:type_name -> berth.v1.AppMetadata
+	105, // 135: berth.v1.App.update_time:type_name -> google.protobuf.Timestamp
+	110, // 136: berth.v1.App.findings:type_name -> berth.v1.Finding
+	83,  // 137: berth.v1.ListAppsResponse.apps:type_name -> berth.v1.App
+	83,  // 138: berth.v1.GetAppResponse.app:type_name -> berth.v1.App
+	116, // 139: berth.v1.GetAppResponse.files:type_name -> berth.v1.FileEntry
+	89,  // 140: berth.v1.UploadAppRequest.header:type_name -> berth.v1.UploadAppHeader
+	9,   // 141: berth.v1.UploadAppHeader.format:type_name -> berth.v1.ArchiveFormat
+	83,  // 142: berth.v1.UploadAppResponse.app:type_name -> berth.v1.App
+	14,  // 143: berth.v1.RenderAppRequest.deploy:type_name -> berth.v1.DeployEnvRequest
+	110, // 144: berth.v1.RenderAppResponse.findings:type_name -> berth.v1.Finding
+	6,   // 145: berth.v1.RenderAppResponse.outcome:type_name -> berth.v1.OperationOutcome
+	10,  // 146: berth.v1.SharedDatabase.state:type_name -> berth.v1.SharedDatabaseState
+	105, // 147: berth.v1.SharedDatabase.create_time:type_name -> google.protobuf.Timestamp
+	93,  // 148: berth.v1.GetSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
+	93,  // 149: berth.v1.EnsureSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
+	14,  // 150: berth.v1.EnvService.DeployEnv:input_type -> berth.v1.DeployEnvRequest
+	42,  // 151: berth.v1.EnvService.StopEnv:input_type -> berth.v1.StopEnvRequest
+	44,  // 152: berth.v1.EnvService.StartEnv:input_type -> berth.v1.StartEnvRequest
+	46,  // 153: berth.v1.EnvService.ResetEnv:input_type -> berth.v1.ResetEnvRequest
+	48,  // 154: berth.v1.EnvService.DestroyEnv:input_type -> berth.v1.DestroyEnvRequest
+	50,  // 155: berth.v1.EnvService.WatchEnv:input_type -> berth.v1.WatchEnvRequest
+	52,  // 156: berth.v1.EnvService.GetEnv:input_type -> berth.v1.GetEnvRequest
+	54,  // 157: berth.v1.EnvService.ListEnvs:input_type -> berth.v1.ListEnvsRequest
+	56,  // 158: berth.v1.EnvService.StreamEnvLogs:input_type -> berth.v1.StreamEnvLogsRequest
+	60,  // 159: berth.v1.EnvService.ExecEnv:input_type -> berth.v1.ExecEnvRequest
+	66,  // 160: berth.v1.EnvService.ExtendEnv:input_type -> berth.v1.ExtendEnvRequest
+	68,  // 161: berth.v1.EnvService.ExplainEnv:input_type -> berth.v1.ExplainEnvRequest
+	72,  // 162: berth.v1.EnvService.UpdateEnvNetwork:input_type -> berth.v1.UpdateEnvNetworkRequest
+	79,  // 163: berth.v1.EnvService.GetUsage:input_type -> berth.v1.GetUsageRequest
+	75,  // 164: berth.v1.EnvService.ReconcileEnvs:input_type -> berth.v1.ReconcileEnvsRequest
+	84,  // 165: berth.v1.EnvService.ListApps:input_type -> berth.v1.ListAppsRequest
+	86,  // 166: berth.v1.EnvService.GetApp:input_type -> berth.v1.GetAppRequest
+	88,  // 167: berth.v1.EnvService.UploadApp:input_type -> berth.v1.UploadAppRequest
+	91,  // 168: berth.v1.EnvService.RenderApp:input_type -> berth.v1.RenderAppRequest
+	94,  // 169: berth.v1.EnvService.GetSharedDatabase:input_type -> berth.v1.GetSharedDatabaseRequest
+	96,  // 170: berth.v1.EnvService.EnsureSharedDatabase:input_type -> berth.v1.EnsureSharedDatabaseRequest
+	20,  // 171: berth.v1.EnvService.DeployEnv:output_type -> berth.v1.DeployEnvResponse
+	43,  // 172: berth.v1.EnvService.StopEnv:output_type -> berth.v1.StopEnvResponse
+	45,  // 173: berth.v1.EnvService.StartEnv:output_type -> berth.v1.StartEnvResponse
+	47,  // 174: berth.v1.EnvService.ResetEnv:output_type -> berth.v1.ResetEnvResponse
+	49,  // 175: berth.v1.EnvService.DestroyEnv:output_type -> berth.v1.DestroyEnvResponse
+	51,  // 176: berth.v1.EnvService.WatchEnv:output_type -> berth.v1.WatchEnvResponse
+	53,  // 177: berth.v1.EnvService.GetEnv:output_type -> berth.v1.GetEnvResponse
+	55,  // 178: berth.v1.EnvService.ListEnvs:output_type -> berth.v1.ListEnvsResponse
+	57,  // 179: berth.v1.EnvService.StreamEnvLogs:output_type -> berth.v1.StreamEnvLogsResponse
+	62,  // 180: berth.v1.EnvService.ExecEnv:output_type -> berth.v1.ExecEnvResponse
+	67,  // 181: berth.v1.EnvService.ExtendEnv:output_type -> berth.v1.ExtendEnvResponse
+	69,  // 182: berth.v1.EnvService.ExplainEnv:output_type -> berth.v1.ExplainEnvResponse
+	74,  // 183: berth.v1.EnvService.UpdateEnvNetwork:output_type -> berth.v1.UpdateEnvNetworkResponse
+	80,  // 184: berth.v1.EnvService.GetUsage:output_type -> berth.v1.GetUsageResponse
+	76,  // 185: berth.v1.EnvService.ReconcileEnvs:output_type -> berth.v1.ReconcileEnvsResponse
+	85,  // 186: berth.v1.EnvService.ListApps:output_type -> berth.v1.ListAppsResponse
+	87,  // 187: berth.v1.EnvService.GetApp:output_type -> berth.v1.GetAppResponse
+	90,  // 188: berth.v1.EnvService.UploadApp:output_type -> berth.v1.UploadAppResponse
+	92,  // 189: berth.v1.EnvService.RenderApp:output_type -> berth.v1.RenderAppResponse
+	95,  // 190: berth.v1.EnvService.GetSharedDatabase:output_type -> berth.v1.GetSharedDatabaseResponse
+	97,  // 191: berth.v1.EnvService.EnsureSharedDatabase:output_type -> berth.v1.EnsureSharedDatabaseResponse
+	171, // [171:192] is the sub-list for method output_type
+	150, // [150:171] is the sub-list for method input_type
+	150, // [150:150] is the sub-list for extension type_name
+	150, // [150:150] is the sub-list for extension extendee
+	0,   // [0:150] is the sub-list for field type_name
 }
 
 func init() { file_berth_v1_env_service_proto_init() }
@@ -8806,7 +9061,7 @@ func file_berth_v1_env_service_proto_init() {
 		(*ExecEnvEvent_Ended)(nil),
 	}
 	file_berth_v1_env_service_proto_msgTypes[54].OneofWrappers = []any{}
-	file_berth_v1_env_service_proto_msgTypes[73].OneofWrappers = []any{
+	file_berth_v1_env_service_proto_msgTypes[77].OneofWrappers = []any{
 		(*UploadAppRequest_Header)(nil),
 		(*UploadAppRequest_Data)(nil),
 	}
@@ -8816,7 +9071,7 @@ func file_berth_v1_env_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_berth_v1_env_service_proto_rawDesc), len(file_berth_v1_env_service_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   90,
+			NumMessages:   94,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -33,6 +33,7 @@ const (
 	EnvService_ExplainEnv_FullMethodName           = "/berth.v1.EnvService/ExplainEnv"
 	EnvService_UpdateEnvNetwork_FullMethodName     = "/berth.v1.EnvService/UpdateEnvNetwork"
 	EnvService_GetUsage_FullMethodName             = "/berth.v1.EnvService/GetUsage"
+	EnvService_ReconcileEnvs_FullMethodName        = "/berth.v1.EnvService/ReconcileEnvs"
 	EnvService_ListApps_FullMethodName             = "/berth.v1.EnvService/ListApps"
 	EnvService_GetApp_FullMethodName               = "/berth.v1.EnvService/GetApp"
 	EnvService_UploadApp_FullMethodName            = "/berth.v1.EnvService/UploadApp"
@@ -82,6 +83,9 @@ type EnvServiceClient interface {
 	UpdateEnvNetwork(ctx context.Context, in *UpdateEnvNetworkRequest, opts ...grpc.CallOption) (*UpdateEnvNetworkResponse, error)
 	// GetUsage answers resource-hours and cost, grouped by env, user, system, app, task or day.
 	GetUsage(ctx context.Context, in *GetUsageRequest, opts ...grpc.CallOption) (*GetUsageResponse, error)
+	// ReconcileEnvs compares what this daemon owns on its host (containers, networks, volumes, directories, ports) with its
+	// rows, of all tenants: what no row knows, and what rows say that is not there. A dry run unless `apply` is set.
+	ReconcileEnvs(ctx context.Context, in *ReconcileEnvsRequest, opts ...grpc.CallOption) (*ReconcileEnvsResponse, error)
 	// ListApps lists the apps that can be deployed, by id.
 	ListApps(ctx context.Context, in *ListAppsRequest, opts ...grpc.CallOption) (*ListAppsResponse, error)
 	// GetApp answers one app, with its metadata and what is wrong with it.
@@ -312,6 +316,16 @@ func (c *envServiceClient) GetUsage(ctx context.Context, in *GetUsageRequest, op
 	return out, nil
 }
 
+func (c *envServiceClient) ReconcileEnvs(ctx context.Context, in *ReconcileEnvsRequest, opts ...grpc.CallOption) (*ReconcileEnvsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReconcileEnvsResponse)
+	err := c.cc.Invoke(ctx, EnvService_ReconcileEnvs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *envServiceClient) ListApps(ctx context.Context, in *ListAppsRequest, opts ...grpc.CallOption) (*ListAppsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAppsResponse)
@@ -416,6 +430,9 @@ type EnvServiceServer interface {
 	UpdateEnvNetwork(context.Context, *UpdateEnvNetworkRequest) (*UpdateEnvNetworkResponse, error)
 	// GetUsage answers resource-hours and cost, grouped by env, user, system, app, task or day.
 	GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error)
+	// ReconcileEnvs compares what this daemon owns on its host (containers, networks, volumes, directories, ports) with its
+	// rows, of all tenants: what no row knows, and what rows say that is not there. A dry run unless `apply` is set.
+	ReconcileEnvs(context.Context, *ReconcileEnvsRequest) (*ReconcileEnvsResponse, error)
 	// ListApps lists the apps that can be deployed, by id.
 	ListApps(context.Context, *ListAppsRequest) (*ListAppsResponse, error)
 	// GetApp answers one app, with its metadata and what is wrong with it.
@@ -481,6 +498,9 @@ func (UnimplementedEnvServiceServer) UpdateEnvNetwork(context.Context, *UpdateEn
 }
 func (UnimplementedEnvServiceServer) GetUsage(context.Context, *GetUsageRequest) (*GetUsageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetUsage not implemented")
+}
+func (UnimplementedEnvServiceServer) ReconcileEnvs(context.Context, *ReconcileEnvsRequest) (*ReconcileEnvsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReconcileEnvs not implemented")
 }
 func (UnimplementedEnvServiceServer) ListApps(context.Context, *ListAppsRequest) (*ListAppsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListApps not implemented")
@@ -713,6 +733,24 @@ func _EnvService_GetUsage_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EnvService_ReconcileEnvs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReconcileEnvsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EnvServiceServer).ReconcileEnvs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EnvService_ReconcileEnvs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EnvServiceServer).ReconcileEnvs(ctx, req.(*ReconcileEnvsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EnvService_ListApps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAppsRequest)
 	if err := dec(in); err != nil {
@@ -840,6 +878,10 @@ var EnvService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetUsage",
 			Handler:    _EnvService_GetUsage_Handler,
+		},
+		{
+			MethodName: "ReconcileEnvs",
+			Handler:    _EnvService_ReconcileEnvs_Handler,
 		},
 		{
 			MethodName: "ListApps",

@@ -1914,6 +1914,42 @@ export interface UpdateEnvNetworkResponse {
   env?: Env | undefined;
 }
 
+/** ReconcileEnvsRequest says whether to mend what does not fit together. */
+export interface ReconcileEnvsRequest {
+  /** Of no effect here, since repeating it is harmless; see common.proto. */
+  requestId: string;
+  /** Remove what no row knows, and mark envs whose containers are gone as broken. Default: only say what would be done. */
+  apply: boolean;
+}
+
+/** ReconcileEnvsResponse says what does not fit together. All lists empty: everything is as the rows say. */
+export interface ReconcileEnvsResponse {
+  /** What is there and no live env's. Removed with `apply`, but for what `errors` name. */
+  strays: StrayResource[];
+  /** Envs that should have what is not there. Marked as broken with `apply`. */
+  incomplete: IncompleteEnv[];
+  /** What could not be mended, and why. */
+  errors: string[];
+}
+
+/** StrayResource is something of Berth's that no live env has. */
+export interface StrayResource {
+  /** What it is. */
+  resource?:
+    | HeldResource
+    | undefined;
+  /** The env that it says it is of. */
+  envId: string;
+}
+
+/** IncompleteEnv is a live env that misses something. */
+export interface IncompleteEnv {
+  /** The env. */
+  envId: string;
+  /** What is not there, for people. */
+  missing: string;
+}
+
 /** GetUsageRequest asks for usage. Filters are joined by "and". */
 export interface GetUsageRequest {
   /** Largest number of rows in the answer. 0: 50. At most 500. */
@@ -12225,6 +12261,378 @@ export const UpdateEnvNetworkResponse: MessageFns<UpdateEnvNetworkResponse> = {
   },
 };
 
+function createBaseReconcileEnvsRequest(): ReconcileEnvsRequest {
+  return { requestId: "", apply: false };
+}
+
+export const ReconcileEnvsRequest: MessageFns<ReconcileEnvsRequest> = {
+  encode(message: ReconcileEnvsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.apply !== false) {
+      writer.uint32(16).bool(message.apply);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReconcileEnvsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReconcileEnvsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.apply = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReconcileEnvsRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      apply: isSet(object.apply) ? globalThis.Boolean(object.apply) : false,
+    };
+  },
+
+  toJSON(message: ReconcileEnvsRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.apply !== false) {
+      obj.apply = message.apply;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReconcileEnvsRequest>): ReconcileEnvsRequest {
+    return ReconcileEnvsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReconcileEnvsRequest>): ReconcileEnvsRequest {
+    const message = createBaseReconcileEnvsRequest();
+    message.requestId = object.requestId ?? "";
+    message.apply = object.apply ?? false;
+    return message;
+  },
+};
+
+function createBaseReconcileEnvsResponse(): ReconcileEnvsResponse {
+  return { strays: [], incomplete: [], errors: [] };
+}
+
+export const ReconcileEnvsResponse: MessageFns<ReconcileEnvsResponse> = {
+  encode(message: ReconcileEnvsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.strays) {
+      StrayResource.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.incomplete) {
+      IncompleteEnv.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.errors) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReconcileEnvsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReconcileEnvsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.strays.push(StrayResource.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incomplete.push(IncompleteEnv.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.errors.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReconcileEnvsResponse {
+    return {
+      strays: globalThis.Array.isArray(object?.strays) ? object.strays.map((e: any) => StrayResource.fromJSON(e)) : [],
+      incomplete: globalThis.Array.isArray(object?.incomplete)
+        ? object.incomplete.map((e: any) => IncompleteEnv.fromJSON(e))
+        : [],
+      errors: globalThis.Array.isArray(object?.errors) ? object.errors.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: ReconcileEnvsResponse): unknown {
+    const obj: any = {};
+    if (message.strays?.length) {
+      obj.strays = message.strays.map((e) => StrayResource.toJSON(e));
+    }
+    if (message.incomplete?.length) {
+      obj.incomplete = message.incomplete.map((e) => IncompleteEnv.toJSON(e));
+    }
+    if (message.errors?.length) {
+      obj.errors = message.errors;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReconcileEnvsResponse>): ReconcileEnvsResponse {
+    return ReconcileEnvsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReconcileEnvsResponse>): ReconcileEnvsResponse {
+    const message = createBaseReconcileEnvsResponse();
+    message.strays = object.strays?.map((e) => StrayResource.fromPartial(e)) || [];
+    message.incomplete = object.incomplete?.map((e) => IncompleteEnv.fromPartial(e)) || [];
+    message.errors = object.errors?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseStrayResource(): StrayResource {
+  return { resource: undefined, envId: "" };
+}
+
+export const StrayResource: MessageFns<StrayResource> = {
+  encode(message: StrayResource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resource !== undefined) {
+      HeldResource.encode(message.resource, writer.uint32(10).fork()).join();
+    }
+    if (message.envId !== "") {
+      writer.uint32(18).string(message.envId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StrayResource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStrayResource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resource = HeldResource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.envId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StrayResource {
+    return {
+      resource: isSet(object.resource) ? HeldResource.fromJSON(object.resource) : undefined,
+      envId: isSet(object.envId)
+        ? globalThis.String(object.envId)
+        : isSet(object.env_id)
+        ? globalThis.String(object.env_id)
+        : "",
+    };
+  },
+
+  toJSON(message: StrayResource): unknown {
+    const obj: any = {};
+    if (message.resource !== undefined) {
+      obj.resource = HeldResource.toJSON(message.resource);
+    }
+    if (message.envId !== "") {
+      obj.envId = message.envId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StrayResource>): StrayResource {
+    return StrayResource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StrayResource>): StrayResource {
+    const message = createBaseStrayResource();
+    message.resource = (object.resource !== undefined && object.resource !== null)
+      ? HeldResource.fromPartial(object.resource)
+      : undefined;
+    message.envId = object.envId ?? "";
+    return message;
+  },
+};
+
+function createBaseIncompleteEnv(): IncompleteEnv {
+  return { envId: "", missing: "" };
+}
+
+export const IncompleteEnv: MessageFns<IncompleteEnv> = {
+  encode(message: IncompleteEnv, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.envId !== "") {
+      writer.uint32(10).string(message.envId);
+    }
+    if (message.missing !== "") {
+      writer.uint32(18).string(message.missing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IncompleteEnv {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIncompleteEnv();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.envId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.missing = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): IncompleteEnv {
+    return {
+      envId: isSet(object.envId)
+        ? globalThis.String(object.envId)
+        : isSet(object.env_id)
+        ? globalThis.String(object.env_id)
+        : "",
+      missing: isSet(object.missing) ? globalThis.String(object.missing) : "",
+    };
+  },
+
+  toJSON(message: IncompleteEnv): unknown {
+    const obj: any = {};
+    if (message.envId !== "") {
+      obj.envId = message.envId;
+    }
+    if (message.missing !== "") {
+      obj.missing = message.missing;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<IncompleteEnv>): IncompleteEnv {
+    return IncompleteEnv.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<IncompleteEnv>): IncompleteEnv {
+    const message = createBaseIncompleteEnv();
+    message.envId = object.envId ?? "";
+    message.missing = object.missing ?? "";
+    return message;
+  },
+};
+
 function createBaseGetUsageRequest(): GetUsageRequest {
   return {
     pageSize: 0,
@@ -14996,6 +15404,20 @@ export const EnvServiceService = {
     responseSerialize: (value: GetUsageResponse): Buffer => Buffer.from(GetUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetUsageResponse => GetUsageResponse.decode(value),
   },
+  /**
+   * ReconcileEnvs compares what this daemon owns on its host (containers, networks, volumes, directories, ports) with its
+   * rows, of all tenants: what no row knows, and what rows say that is not there. A dry run unless `apply` is set.
+   */
+  reconcileEnvs: {
+    path: "/berth.v1.EnvService/ReconcileEnvs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReconcileEnvsRequest): Buffer => Buffer.from(ReconcileEnvsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReconcileEnvsRequest => ReconcileEnvsRequest.decode(value),
+    responseSerialize: (value: ReconcileEnvsResponse): Buffer =>
+      Buffer.from(ReconcileEnvsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReconcileEnvsResponse => ReconcileEnvsResponse.decode(value),
+  },
   /** ListApps lists the apps that can be deployed, by id. */
   listApps: {
     path: "/berth.v1.EnvService/ListApps" as const,
@@ -15107,6 +15529,11 @@ export interface EnvServiceServer extends UntypedServiceImplementation {
   updateEnvNetwork: handleUnaryCall<UpdateEnvNetworkRequest, UpdateEnvNetworkResponse>;
   /** GetUsage answers resource-hours and cost, grouped by env, user, system, app, task or day. */
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
+  /**
+   * ReconcileEnvs compares what this daemon owns on its host (containers, networks, volumes, directories, ports) with its
+   * rows, of all tenants: what no row knows, and what rows say that is not there. A dry run unless `apply` is set.
+   */
+  reconcileEnvs: handleUnaryCall<ReconcileEnvsRequest, ReconcileEnvsResponse>;
   /** ListApps lists the apps that can be deployed, by id. */
   listApps: handleUnaryCall<ListAppsRequest, ListAppsResponse>;
   /** GetApp answers one app, with its metadata and what is wrong with it. */
@@ -15289,6 +15716,25 @@ export interface EnvServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetUsageResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * ReconcileEnvs compares what this daemon owns on its host (containers, networks, volumes, directories, ports) with its
+   * rows, of all tenants: what no row knows, and what rows say that is not there. A dry run unless `apply` is set.
+   */
+  reconcileEnvs(
+    request: ReconcileEnvsRequest,
+    callback: (error: ServiceError | null, response: ReconcileEnvsResponse) => void,
+  ): ClientUnaryCall;
+  reconcileEnvs(
+    request: ReconcileEnvsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReconcileEnvsResponse) => void,
+  ): ClientUnaryCall;
+  reconcileEnvs(
+    request: ReconcileEnvsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReconcileEnvsResponse) => void,
   ): ClientUnaryCall;
   /** ListApps lists the apps that can be deployed, by id. */
   listApps(

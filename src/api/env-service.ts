@@ -13,6 +13,7 @@ import {
   type WatchEnvRequest,
 } from '../../clients/typescript/src/gen/berth/v1/env_service.js';
 import { BerthError, invalid } from '../domain/errors.js';
+import type { SharedServer } from '../domain/database/shared-server.js';
 import type { LogEntry } from '../domain/env/env-queries.js';
 import type { OperationHandle } from '../domain/env/event-log.js';
 import type { Env, EnvEvent } from '../domain/env/model.js';
@@ -22,12 +23,13 @@ import type { Logger } from '../telemetry/logger.js';
 import { service, serverStream, type Service, unary, type CallContext } from './calls.js';
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
+import { sharedDatabaseMethods } from './shared-database.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
 type EventResponse = { event: EventMessage };
 
 /** EnvService over the env domain. */
-export function envService(envs: EnvOperations, logger: Logger): Service {
+export function envService(envs: EnvOperations, sharedServer: SharedServer, logger: Logger): Service {
   const encode = async (env: Env): Promise<EnvMessage> => {
     const { operation, lastSeq } = await envs.present(env);
     return toEnv(env, { operationId: operation?.operationId ?? '', lastSeq });
@@ -107,6 +109,7 @@ export function envService(envs: EnvOperations, logger: Logger): Service {
         return { envs: await Promise.all(page.items.map(encode)), nextPageToken: page.nextPageToken };
       }),
       streamEnvLogs: serverStream(logger, logs),
+      ...sharedDatabaseMethods(sharedServer, logger),
     },
     logger,
   );

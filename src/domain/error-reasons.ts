@@ -70,6 +70,15 @@ export const ERROR_REASONS = {
   PORT_NONE_FREE: ['RESOURCE_EXHAUSTED', 'No free host port is left in the configured range.'],
   PORT_TAKEN: ['ABORTED', 'Another process took the host port between claim and start.'],
   SUBNET_NONE_FREE: ['RESOURCE_EXHAUSTED', 'No free subnet is left in the configured range.'],
+  DATABASE_INIT_FAILED: [
+    'FAILED_PRECONDITION',
+    "The app's database cannot be made or its SQL not loaded; metadata has MySQL's error code and the line.",
+  ],
+  DATABASE_UNAVAILABLE: ['UNAVAILABLE', 'The database server of envs does not answer.'],
+  DATABASE_CREATION_OFF: [
+    'FAILED_PRECONDITION',
+    'There is no shared database, and the settings do not let Berth make one.',
+  ],
   UNDO_INCOMPLETE: [
     'INTERNAL',
     'The step failed and not everything could be undone; the reconciler retries.',

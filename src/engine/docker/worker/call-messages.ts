@@ -22,6 +22,7 @@ export type DockerCall =
   | { op: 'inspectContainer'; id: string }
   | { op: 'containerHasFile'; id: string; path: string }
   | { op: 'listContainers'; labels: string[] }
+  | RunInContainerCall
   | { op: 'createNetwork'; body: NetworkCreateBody }
   | { op: 'inspectNetwork'; id: string }
   | { op: 'connectNetwork'; id: string; containerId: string; endpoint: EndpointBody }
@@ -32,6 +33,18 @@ export type DockerCall =
   | { op: 'inspectVolume'; name: string }
   | { op: 'removeVolume'; name: string }
   | { op: 'listVolumes'; labels: string[] };
+
+export interface RunInContainerCall {
+  op: 'runInContainer';
+  id: string;
+  command: string[];
+  /** `NAME=value`, over the container's own. */
+  env: string[];
+  /** Default: the container's. */
+  user?: string;
+  /** All of its standard input; undefined: none. */
+  stdin?: Uint8Array;
+}
 
 export interface CallResults {
   version: { version: string; apiVersion: string; minApiVersion: string };
@@ -46,6 +59,7 @@ export interface CallResults {
   /** False also when the container is gone. */
   containerHasFile: { has: boolean };
   listContainers: ContainerSummary[];
+  runInContainer: { exitCode: number; stdout: string; stderr: string };
   createNetwork: { id: string };
   inspectNetwork: NetworkDetails;
   connectNetwork: null;
@@ -72,11 +86,14 @@ export interface ContainerDetails {
   image: string;
   /** Milliseconds since the epoch; 0 when it does not run. */
   startedAt: number;
+  createdAt: number;
   restartCount: number;
   /** Ports of the container that are published, lowest first. */
   publishedPorts: number[];
   memoryBytes: number;
   cpus: number;
+  /** Its health check as Docker runs it: `['CMD', …]`, `['CMD-SHELL', text]`; empty: none. */
+  healthTest: string[];
   stopTimeoutS: number | undefined;
   /** Addresses by network name. */
   addresses: Record<string, string>;

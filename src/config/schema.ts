@@ -329,7 +329,7 @@ export const configSchema = z.strictObject({
           publishPort: int(
             0,
             { min: 0, max: 65_535 },
-            'Port on 127.0.0.1 that it is published on, for an administrator; 0: none.',
+            'Port on 127.0.0.1 that it is published on, for tools with the user of an env; 0: none.',
           ),
           subnets: cidr(
             '10.213.128.0/18',

@@ -9,7 +9,7 @@ export interface DatabaseServerSpec {
   cpuMillis: number;
   /** Connections of all envs together. */
   maxConnections: number;
-  /** Port on 127.0.0.1 for people; 0: none. */
+  /** Port on 127.0.0.1 for tools with the user of an env; 0: none. */
   publishPort: number;
   /** CIDR of the network that it is in while no env uses it. */
   subnet: string;

@@ -93,7 +93,7 @@ export class SharedServer {
    */
   async ensure(signal: AbortSignal): Promise<DatabaseServer> {
     const found = await this.options.engine.inspect(signal);
-    if (found && !found.unhealthy && this.#ready === lifeOf(found)) return found;
+    if (found?.running && !found.unhealthy && this.#ready === lifeOf(found)) return found;
     this.#bringingUp ??= this.#bringUp().finally(() => (this.#bringingUp = undefined));
     return await unlessAborted(this.#bringingUp, signal);
   }

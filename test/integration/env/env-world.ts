@@ -12,6 +12,7 @@ import { SharedServer } from '#dist/src/domain/database/shared-server.js';
 import { StandaloneDatabaseProvider } from '#dist/src/domain/database/standalone.js';
 import { EnvOperations } from '#dist/src/domain/env/operations.js';
 import { DATABASE_PREFIX, SubnetPlan } from '#dist/src/domain/ports/subnets.js';
+import { RuntimeRegistry } from '#dist/src/domain/runtime/registry.js';
 import { createDockerEngine, type DockerEngine } from '#dist/src/engine/docker/create-docker-engine.js';
 import { openStore, type Store } from '#dist/src/store/open-store.js';
 import { MustacheTemplates } from '#dist/src/templates/mustache-templates.js';
@@ -38,6 +39,8 @@ export class EnvWorld {
   readonly owner = `env-test-${randomBytes(4).toString('hex')}`;
   readonly logger = new SilentLogger();
   #passwords!: DatabasePasswords;
+  /** Set it before `restart` for others than the built-in ones. */
+  runtimes = new RuntimeRegistry();
   directory!: string;
   store!: Store;
   engine!: DockerEngine;
@@ -47,7 +50,7 @@ export class EnvWorld {
   sharedServer!: SharedServer;
   config!: EnvConfig;
 
-  static async open(): Promise<EnvWorld> {
+  static async open(settings: Partial<EnvConfig> = {}): Promise<EnvWorld> {
     const world = new EnvWorld();
     world.directory = await mkdtemp(join(tmpdir(), 'berth-env-world-'));
     world.config = {
@@ -70,6 +73,7 @@ export class EnvWorld {
       maxConcurrentOperations: 4,
       portAttempts: 3,
       undoTimeoutMs: 30_000,
+      ...settings,
     };
     const { logger, owner } = world;
     world.store = await openStore({ sqlitePath: join(world.directory, 'berth.db'), logger });
@@ -99,6 +103,7 @@ export class EnvWorld {
       engine: this.engine.envs,
       templates,
       databases: this.databases,
+      runtimes: this.runtimes,
       config,
       logger,
     });

@@ -8,9 +8,16 @@ import { GrpcServer, splitAddress } from './api/server.js';
 import { hostBudget } from './config/host-budget.js';
 import { poolSettings } from './config/pool-settings.js';
 import type { Config } from './config/schema.js';
+import { databaseImage } from './domain/database/images.js';
+import { DatabasePasswords } from './domain/database/passwords.js';
+import { DatabaseProviderRegistry } from './domain/database/provider.js';
+import { SharedDatabaseProvider } from './domain/database/shared.js';
+import { SharedServer } from './domain/database/shared-server.js';
+import { StandaloneDatabaseProvider } from './domain/database/standalone.js';
 import { FIXED_ENV_SETTINGS } from './domain/env/config.js';
 import { hostResources } from './domain/env/host-resources.js';
 import { EnvOperations } from './domain/env/operations.js';
+import { DATABASE_PREFIX, SubnetPlan } from './domain/ports/subnets.js';
 import { PoolManager } from './domain/pool/pool-manager.js';
 import { UidAllocator } from './domain/pool/uid-allocator.js';
 import { newId } from './domain/ids.js';
@@ -114,10 +121,12 @@ export class Daemon {
       const executions = createExecutions(config, store, pools, logger);
       await executions.spill.clear();
       const defaults = { ...config.sandbox, languages };
-      const envs = createEnvs(config, store, docker, logger);
+      const passwords = await DatabasePasswords.fromFile(resolve(config.state.dir, 'database-key'));
+      const { providers, sharedServer } = createDatabases(config, docker, passwords, logger);
+      const envs = createEnvs(config, store, docker, providers, logger);
       const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
         sandboxService(executions.executor, executions.directory, defaults, logger),
-        envService(envs, logger),
+        envService(envs, sharedServer, logger),
         poolService(pools, { defaults, host: hostname() }, logger),
       ]);
       opened.push(pools);
@@ -396,7 +405,43 @@ function createExecutions(config: Config, store: Store, pools: PoolManager, logg
   return { executor, directory, recorder, registry, spill };
 }
 
-function createEnvs(config: Config, store: Store, docker: DockerEngine, logger: Logger): EnvOperations {
+/** The database providers that envs may ask for. A new one is its file and a line here. */
+function createDatabases(
+  config: Config,
+  docker: DockerEngine,
+  passwords: DatabasePasswords,
+  logger: Logger,
+): { providers: DatabaseProviderRegistry; sharedServer: SharedServer } {
+  const { sharedDatabase, standaloneDatabase, portFirst } = config.env;
+  const engine = docker.databases;
+  const image = (wanted: string | undefined, signal: AbortSignal): Promise<string> =>
+    databaseImage(wanted, (name) => docker.envs.requireImage(name, signal));
+  const subnets = new SubnetPlan(sharedDatabase.subnets, portFirst, DATABASE_PREFIX);
+  const sharedServer = new SharedServer({
+    engine,
+    passwords,
+    settings: { ...sharedDatabase, create: sharedDatabase.create === 'on', subnet: subnets.last },
+    image: (signal) => image(sharedDatabase.image, signal),
+    logger: logger.child({ component: 'database' }),
+  });
+  const providers = new DatabaseProviderRegistry([
+    new SharedDatabaseProvider({ server: sharedServer, engine, passwords, subnets }),
+    new StandaloneDatabaseProvider({
+      passwords,
+      settings: standaloneDatabase,
+      image: (wanted, signal) => image(wanted ?? standaloneDatabase.image, signal),
+    }),
+  ]);
+  return { providers, sharedServer };
+}
+
+function createEnvs(
+  config: Config,
+  store: Store,
+  docker: DockerEngine,
+  databases: DatabaseProviderRegistry,
+  logger: Logger,
+): EnvOperations {
   const { env, owner, state } = config;
   return new EnvOperations({
     store: store.envs,
@@ -405,8 +450,10 @@ function createEnvs(config: Config, store: Store, docker: DockerEngine, logger: 
     resources: hostResources(new URL(config.docker.host).protocol === 'unix:'),
     engine: docker.envs,
     templates: new MustacheTemplates(shipped('templates')),
+    databases,
     config: {
       ...env,
+      databaseReadyTimeoutMs: env.standaloneDatabase.readyTimeoutMs,
       ...FIXED_ENV_SETTINGS,
       owner,
       host: hostname(),

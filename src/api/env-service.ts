@@ -14,6 +14,7 @@ import {
   type WatchEnvRequest,
 } from '../../clients/typescript/src/gen/berth/v1/env_service.js';
 import { invalid } from '../domain/errors.js';
+import type { SharedServer } from '../domain/database/shared-server.js';
 import type { LogEntry } from '../domain/env/env-queries.js';
 import type { OperationHandle } from '../domain/env/event-log.js';
 import type { Env, EnvEvent } from '../domain/env/model.js';
@@ -25,12 +26,13 @@ import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
 import { toExplanation } from './explain-messages.js';
 import { toReconciled } from './reconcile-messages.js';
+import { sharedDatabaseMethods } from './shared-database.js';
 import { refuseUnbuilt } from './unbuilt.js';
 
 type EventResponse = { event: EventMessage };
 
 /** EnvService over the env domain. */
-export function envService(envs: EnvOperations, logger: Logger): Service {
+export function envService(envs: EnvOperations, sharedServer: SharedServer, logger: Logger): Service {
   const encode = async (env: Env): Promise<EnvMessage> => {
     return toEnv(env, await envs.present(env));
   };
@@ -121,6 +123,7 @@ export function envService(envs: EnvOperations, logger: Logger): Service {
         toReconciled(await envs.reconcile({ dryRun: !apply })),
       ),
       streamEnvLogs: serverStream(logger, logs),
+      ...sharedDatabaseMethods(sharedServer, logger),
     },
     logger,
   );

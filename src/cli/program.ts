@@ -4,6 +4,7 @@ import { shipped } from '../lib/package-root.js';
 import { CommandLine } from './command.js';
 import { attachCommand } from './commands/attach.js';
 import { cancelCommand } from './commands/cancel.js';
+import { databaseCommand } from './commands/database.js';
 import { deployCommand } from './commands/deploy.js';
 import { doctorCommand } from './commands/doctor.js';
 import { executionsCommand } from './commands/executions.js';
@@ -40,6 +41,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     removeCommand(cli),
     extendCommand(cli),
     explainCommand(cli),
+    databaseCommand(cli),
     poolsCommand(cli),
     imagesCommand(cli),
     doctorCommand(cli),

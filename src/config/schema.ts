@@ -319,6 +319,44 @@ export const configSchema = z.strictObject({
       stopGraceMs: int(10_000, { min: 0, max: 10 * MINUTE }, 'Time between SIGTERM and SIGKILL for an app.'),
       maxAppBytes: int(64 * MIB, { min: 1_024, max: 4096 * MIB }, 'Size of an app, files together.'),
       maxAppFiles: int(10_000, { min: 1, max: 1_000_000 }, 'Files of an app.'),
+      sharedDatabase: z
+        .strictObject({
+          create: choice(['on', 'off'], 'on', 'Whether Berth may make the shared database server.'),
+          image: text('', 'Its image; empty: the first of mysql:8.0 and mysql:9 that the host has.'),
+          memoryBytes: int(1024 * MIB, { min: 256 * MIB, max: 1024 * 1024 * MIB }, 'Its memory.'),
+          cpuMillis: int(2_000, { min: 100, max: 64_000 }, 'Its CPU in thousandths of a core.'),
+          maxConnections: int(500, { min: 10, max: 10_000 }, 'Connections of all envs to it together.'),
+          publishPort: int(
+            0,
+            { min: 0, max: 65_535 },
+            'Port on 127.0.0.1 that it is published on, for tools with the user of an env; 0: none.',
+          ),
+          subnets: cidr(
+            '10.213.128.0/18',
+            'Range that the networks between it and one env each take their /29 from, one for each port.',
+          ),
+          startTimeoutMs: int(
+            120_000,
+            { min: 1_000, max: 10 * MINUTE },
+            'Time from its start until it answers.',
+          ),
+        })
+        .prefault({}),
+      standaloneDatabase: z
+        .strictObject({
+          image: text(
+            '',
+            "Image of an env's own server where its metadata names none; empty: as the shared one's.",
+          ),
+          memoryBytes: int(1024 * MIB, { min: 256 * MIB, max: 1024 * 1024 * MIB }, 'Its memory.'),
+          cpuMillis: int(1_000, { min: 100, max: 64_000 }, 'Its CPU in thousandths of a core.'),
+          readyTimeoutMs: int(
+            120_000,
+            { min: 1_000, max: 60 * MINUTE },
+            'Time from its start until it answers, its SQL loaded.',
+          ),
+        })
+        .prefault({}),
       maxConcurrentOperations: int(10, { min: 1, max: 1_000 }, 'Deployments at once; more wait in order.'),
       maxQueuedOperations: int(
         100,

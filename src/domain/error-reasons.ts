@@ -76,6 +76,15 @@ export const ERROR_REASONS = {
   ],
   QUEUE_FULL: ['RESOURCE_EXHAUSTED', 'As many deployments wait as may wait.'],
   QUEUE_TIMEOUT: ['RESOURCE_EXHAUSTED', 'The deployment waited for a place for as long as it may.'],
+  DATABASE_INIT_FAILED: [
+    'FAILED_PRECONDITION',
+    "The app's database cannot be made or its SQL not loaded; metadata has MySQL's error code and the line.",
+  ],
+  DATABASE_UNAVAILABLE: ['UNAVAILABLE', 'The database server of envs does not answer.'],
+  DATABASE_CREATION_OFF: [
+    'FAILED_PRECONDITION',
+    'There is no shared database, and the settings do not let Berth make one.',
+  ],
   UNDO_INCOMPLETE: [
     'INTERNAL',
     'The step failed and not everything could be undone; the reconciler retries.',

@@ -25,6 +25,8 @@ export interface EnvConfig {
   processes: number;
   /** Time an app has to answer when its metadata names none. */
   readyTimeoutMs: number;
+  /** Time a database of an env's own has to take connections. */
+  databaseReadyTimeoutMs: number;
   /** Time between SIGTERM and SIGKILL. */
   stopGraceMs: number;
   /** Size and number of an app's files, together. */

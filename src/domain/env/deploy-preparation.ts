@@ -27,10 +27,14 @@ export class DeployPreparation {
       environment: request.environment,
       readyTimeoutMs: request.readyTimeoutMs || undefined,
     };
+    const spec = resolveSpec(app, runtime, options, config);
+    // Seed 003: who brings a database up with its own containers does not wait for Docker's health of the app as well.
+    if (database && !database.awaitsAppHealth && spec.readiness.wait === 'health')
+      spec.readiness.wait = 'http';
     return {
       app,
       digest: digestOfDeployment(app.digest, request),
-      spec: resolveSpec(app, runtime, options, config),
+      spec,
       database,
     };
   }

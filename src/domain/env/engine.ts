@@ -35,6 +35,17 @@ export interface EnvEngine {
 
   inspect(projectName: string, signal?: AbortSignal): Promise<ProjectContainer[]>;
 
+  /**
+   * Runs the health check that a service's container has, once and now; without one, healthy is what runs.
+   * `output`: what the check said, the last line of it.
+   * @throws ENV_CONTAINER_MISSING
+   */
+  checkHealth(
+    projectName: string,
+    service: string,
+    signal?: AbortSignal,
+  ): Promise<{ healthy: boolean; output: string }>;
+
   /** Everything of this owner, by label: what reconcile compares with the rows. */
   listOwned(): Promise<OwnedThing[]>;
 

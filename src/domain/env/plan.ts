@@ -32,6 +32,7 @@ export type UndoName =
   | 'remove_directory'
   | 'remove_app'
   | 'remove_database'
+  | 'abandon_database'
   | 'remove_networks'
   | 'remove_networks_and_volumes'
   | 'remove_containers'
@@ -118,7 +119,10 @@ function createPlan(facts: DeployFacts): Plan {
   return {
     kind: 'deploy',
     decision: 'create',
-    steps: [{ name: 'check_image', undo: 'none' }, ...buildSteps(facts, 'remove_networks_and_volumes')],
+    steps: [
+      { name: 'check_image', undo: 'none' },
+      ...buildSteps(facts, { networks: 'remove_networks_and_volumes', database: 'remove_database' }),
+    ],
     states: { during: 'deploying', success: 'running', failure: 'failed' },
     pointOfNoReturn: undefined,
     onCrash: 'undo',
@@ -126,9 +130,9 @@ function createPlan(facts: DeployFacts): Plan {
 }
 
 /**
- * The image is looked for before anything of the old env is touched. Named volumes are kept, over a success and over a
- * failure: what the app wrote belongs to its user. So a failed replacement leaves a `broken` env that holds its volumes
- * and nothing else; the next deployment takes them over, a destroy removes them.
+ * The image is looked for before anything of the old env is touched. Named volumes and a loaded
+ * database are kept, over a success and over a failure: what the app wrote belongs to its user. So a failed replacement
+ * leaves a `broken` env that holds these and nothing else; the next deployment takes them over, a destroy removes them.
  */
 function replacePlan(facts: DeployFacts, previous: EnvState): Plan {
   return {
@@ -137,7 +141,7 @@ function replacePlan(facts: DeployFacts, previous: EnvState): Plan {
     steps: [
       { name: 'check_image', undo: 'none' },
       { name: 'remove_previous', undo: 'none' },
-      ...buildSteps(facts, 'remove_networks'),
+      ...buildSteps(facts, { networks: 'remove_networks', database: 'abandon_database' }),
     ],
     states: { during: 'deploying', success: 'running', failure: 'broken' },
     pointOfNoReturn: { step: 'remove_previous', untouched: previous },
@@ -145,17 +149,17 @@ function replacePlan(facts: DeployFacts, previous: EnvState): Plan {
   };
 }
 
-function buildSteps(facts: DeployFacts, networksUndo: UndoName): PlanStep[] {
+function buildSteps(facts: DeployFacts, undo: { networks: UndoName; database: UndoName }): PlanStep[] {
   return [
     { name: 'claim_port', undo: 'release_port' },
     { name: 'create_directory', undo: 'remove_directory' },
     facts.source === 'files'
       ? { name: 'copy_app', undo: 'remove_app' }
       : { name: 'read_metadata', undo: 'none' },
-    ...(facts.hasDatabase ? [{ name: 'prepare_database', undo: 'remove_database' } as const] : []),
+    ...(facts.hasDatabase ? [{ name: 'prepare_database', undo: undo.database } as const] : []),
     // The file goes with its directory.
     { name: 'render_compose', undo: 'none' },
-    { name: 'create_networks', undo: networksUndo },
+    { name: 'create_networks', undo: undo.networks },
     { name: 'create_containers', undo: 'remove_containers' },
     // Removing a container ends it too.
     { name: 'start_containers', undo: 'none' },

@@ -1,3 +1,4 @@
+import type { HeldDatabase } from '../database/provider.js';
 import { messageOf } from '../errors.js';
 import type { ActiveOperations } from './active-operations.js';
 import type { OwnedThing } from './engine.js';
@@ -5,6 +6,9 @@ import type { EnvServices } from './env-services.js';
 import type { Env } from './model.js';
 import { keyText } from './requests.js';
 import { listEnvDirectories, removeEnvDirectory } from './steps/directory.js';
+
+/** Time that one call to a database provider may take. */
+const DATABASE_LIMIT_MS = 150_000;
 
 /** What does not fit together. After a run that is no dry run, strays are gone but for those in `errors`. */
 export interface ReconcileReport {
@@ -14,13 +18,15 @@ export interface ReconcileReport {
   ports: { port: number; envId: string }[];
   /** Env directories of this owner without a live env. */
   directories: { envId: string; directory: string }[];
+  /** Schemas and users on a shared server that Berth made for an env that is not live. */
+  databases: HeldDatabase[];
   /** Live envs at rest whose containers are gone; they become `broken`. */
   incomplete: { envId: string; missing: string }[];
   errors: string[];
 }
 
 /**
- * Compares what this daemon owns (Docker's labels, port rows, directory markers) with the live rows. The host is listed
+ * Compares what this daemon owns (Docker's labels, port rows, directory markers, schemas on the shared server) with the live rows. The host is listed
  * before the rows: what an env holds is made after its row and gone before its row ends, so that nothing of a live env
  * can look like a stray.
  */
@@ -37,13 +43,15 @@ export class Reconciler {
       ports.list(),
       listEnvDirectories(config.basePath, config.owner),
     ]);
+    const { held, errors } = await this.#heldDatabases();
     const live = new Map((await store.listLive()).map((env) => [env.id, env]));
     const report: ReconcileReport = {
       things: things.filter((thing) => !live.has(thing.envId)),
       ports: portRows.filter((row) => !live.has(row.envId)).map(({ port, envId }) => ({ port, envId })),
       directories: directories.filter((directory) => !live.has(directory.envId)),
+      databases: held.filter((database) => !live.has(database.envId)),
       incomplete: [],
-      errors: [],
+      errors,
     };
     // A database may be shared: whose directory is not here is another daemon's env.
     const ours = new Set(directories.map((directory) => directory.envId));
@@ -57,6 +65,20 @@ export class Reconciler {
     }
     if (!dryRun) await this.#repair(report, live);
     return report;
+  }
+
+  /** A server that does not answer is told, and does not keep the rest from being mended. */
+  async #heldDatabases(): Promise<{ held: HeldDatabase[]; errors: string[] }> {
+    const held: HeldDatabase[] = [];
+    const errors: string[] = [];
+    for (const provider of this.services.databases.all) {
+      try {
+        held.push(...(await provider.listHeld(AbortSignal.timeout(DATABASE_LIMIT_MS))));
+      } catch (error) {
+        errors.push(`databases of the provider ${provider.name}: ${messageOf(error)}`);
+      }
+    }
+    return { held, errors };
   }
 
   async #repair(report: ReconcileReport, live: ReadonlyMap<string, Env>): Promise<void> {
@@ -75,6 +97,16 @@ export class Reconciler {
         engine.remove(envId, { volumes: true }),
       );
     }
+    for (const envId of new Set(report.databases.map((database) => database.envId))) {
+      await attempt(`removed the database of ${envId}`, () => this.#removeDatabase(envId));
+    }
+    for (const provider of this.services.databases.all) {
+      try {
+        await provider.tend(AbortSignal.timeout(DATABASE_LIMIT_MS));
+      } catch (error) {
+        report.errors.push(`the provider ${provider.name}: ${messageOf(error)}`);
+      }
+    }
     for (const { envId, directory } of report.directories) {
       await attempt(`removed directory ${directory} of ${envId}`, () =>
         removeEnvDirectory(directory, config.basePath, { envId, owner: config.owner }),
@@ -86,6 +118,12 @@ export class Reconciler {
     for (const { envId, missing } of report.incomplete) {
       const env = live.get(envId);
       if (env) await attempt(`${envId} is broken: ${missing} is gone`, () => this.#markBroken(env, missing));
+    }
+  }
+
+  async #removeDatabase(envId: string): Promise<void> {
+    for (const provider of this.services.databases.all) {
+      await provider.remove(envId, {}, AbortSignal.timeout(DATABASE_LIMIT_MS));
     }
   }
 

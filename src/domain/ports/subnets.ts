@@ -1,8 +1,9 @@
 import { BerthError } from '../errors.js';
 
-/** Docker's bridge, the app, a database, and room to grow. */
+/** An env's own network: Docker's bridge, the app, a database, and room to grow. */
 const ENV_PREFIX = 28;
-const ENV_SIZE = 2 ** (32 - ENV_PREFIX);
+/** The network of an env and the shared database: Docker's bridge and these two. */
+export const DATABASE_PREFIX = 29;
 
 /**
  * A small subnet for each env, cut from one configured range: the port's place in the port range is the subnet's place
@@ -11,14 +12,23 @@ const ENV_SIZE = 2 ** (32 - ENV_PREFIX);
 export class SubnetPlan {
   readonly #base: number;
   readonly #count: number;
+  readonly #size: number;
 
+  /** @param prefix length of the subnets' prefix: `/28` unless said */
   constructor(
     private readonly range: string,
     private readonly portFirst: number,
+    private readonly prefix = ENV_PREFIX,
   ) {
-    const { base, size } = parseCidr(range);
+    const { base, size } = parseCidr(range, prefix);
     this.#base = base;
-    this.#count = Math.floor(size / ENV_SIZE);
+    this.#size = 2 ** (32 - prefix);
+    this.#count = Math.floor(size / this.#size);
+  }
+
+  /** CIDR of the range's last subnet: for what belongs to no env. */
+  get last(): string {
+    return this.#subnet(this.#count - 1);
   }
 
   /** Whether the range reaches as far as the subnet of `port`. */
@@ -32,24 +42,28 @@ export class SubnetPlan {
     if (index < 0 || index >= this.#count) {
       throw new BerthError(
         'SUBNET_NONE_FREE',
-        `the subnet range ${this.range} has ${this.#count} networks of /${ENV_PREFIX}, too few for port ${port}; ` +
+        `the subnet range ${this.range} has ${this.#count} networks of /${this.prefix}, too few for port ${port}; ` +
           'configure a larger range or fewer ports',
         { quota: [{ subject: 'env subnets', description: `${this.range} is too small for the port range` }] },
       );
     }
-    return `${dotted(this.#base + index * ENV_SIZE)}/${ENV_PREFIX}`;
+    return this.#subnet(index);
+  }
+
+  #subnet(index: number): string {
+    return `${dotted(this.#base + index * this.#size)}/${this.prefix}`;
   }
 }
 
-/** @throws INTERNAL when it is no IPv4 range of at least a /28 */
-function parseCidr(range: string): { base: number; size: number } {
+/** @throws INTERNAL when it is no IPv4 range that holds a subnet of this prefix */
+function parseCidr(range: string, longest: number): { base: number; size: number } {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(range);
   const parts = match?.slice(1).map(Number) ?? [];
   const prefix = parts[4] ?? 99;
-  if (parts.slice(0, 4).some((octet) => octet > 255) || prefix > ENV_PREFIX) {
+  if (parts.slice(0, 4).some((octet) => octet > 255) || prefix > longest) {
     throw new BerthError(
       'INTERNAL',
-      `env.subnets: "${range}" is not an IPv4 range of /${ENV_PREFIX} or larger`,
+      `the subnet range "${range}" is not an IPv4 range of /${longest} or larger`,
     );
   }
   const size = 2 ** (32 - prefix);

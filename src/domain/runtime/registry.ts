@@ -1,10 +1,12 @@
 import { BerthError } from '../errors.js';
+import { javaRuntime } from './java.js';
+import { nginxRuntime } from './nginx.js';
 import { nodeRuntime } from './node.js';
 import { pythonRuntime } from './python.js';
 import type { Runtime } from './runtime.js';
 
 /** The runtimes that Berth comes with. A new one is its file and a line here. */
-export const BUILT_IN_RUNTIMES: readonly Runtime[] = [nodeRuntime, pythonRuntime];
+export const BUILT_IN_RUNTIMES: readonly Runtime[] = [javaRuntime, nginxRuntime, nodeRuntime, pythonRuntime];
 
 /** Runtimes by their name in metadata.json. */
 export class RuntimeRegistry {

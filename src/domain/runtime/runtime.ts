@@ -25,6 +25,11 @@ export interface Runtime {
   /** Docker's health check for a web app as `['CMD', …]`, with what the image has (slim images have no curl). */
   healthCheck(url: string): string[];
   readiness(containerPort: number | undefined): ReadinessStrategy;
+  /**
+   * What the image's own program needs to give up root by itself, such as `SETUID`; default: none. Only what the compose
+   * subset allows.
+   */
+  readonly capabilities?: readonly string[];
 }
 
 /** The first of `names` that is there, for default commands. */

@@ -2,6 +2,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import { DockerAvailability } from './availability.js';
 import { DockerCalls } from './docker-calls.js';
 import { DockerStreams } from './docker-streams.js';
+import { DockerDatabaseEngine } from './database/engine.js';
 import { DockerEnvEngine } from './env/engine.js';
 import { DockerSandboxEngine, type GvisorOptions } from './sandbox/engine.js';
 
@@ -29,6 +30,7 @@ export interface DockerEngineOptions {
 export interface DockerEngine {
   sandboxes: DockerSandboxEngine;
   envs: DockerEnvEngine;
+  databases: DockerDatabaseEngine;
   availability: DockerAvailability;
   /** Ends all streams and threads. Containers stay as they are. */
   close(): Promise<void>;
@@ -59,6 +61,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
     logger,
   });
   const envs = new DockerEnvEngine({ calls, streams, availability, owner, sameHost, logger });
+  const databases = new DockerDatabaseEngine({ calls, streams, owner });
   availability.onChange(({ state }) => {
     if (state === 'up') sandboxes.dockerCameBack();
   });
@@ -66,6 +69,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   return {
     sandboxes,
     envs,
+    databases,
     availability,
     async close() {
       await availability.close();

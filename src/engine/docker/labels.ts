@@ -1,6 +1,6 @@
 /** Whose it is: the configured owner of the daemon that made it. */
 export const OWNER_LABEL = 'dev.berth.owner';
-/** `sandbox` or `env`. */
+/** `sandbox`, `env`, or `database`. */
 export const KIND_LABEL = 'dev.berth.kind';
 /** Sandbox id, on sandbox containers. */
 export const SANDBOX_LABEL = 'dev.berth.sandbox';

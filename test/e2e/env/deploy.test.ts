@@ -500,12 +500,12 @@ describe('bad input to EnvService', () => {
             client.deploy({
               userId: 'ada',
               appId: 'a',
-              files: nodeApp(HELLO, { database: { provider: 'shared' } }),
+              files: nodeApp(HELLO, { database: { provider: 'nosuch' } }),
             }),
           ),
         )
       ).reason,
-    ).toBe('NOT_BUILT');
+    ).toBe('APP_INVALID');
     expect(
       (await failure(client.env.listEnvs(ListEnvsRequest.fromPartial({ pageToken: 'nonsense' })))).reason,
     ).toBe('PAGE_TOKEN_INVALID');

@@ -311,7 +311,14 @@ describe('recovery in Docker', () => {
     if (env?.state === 'running') expect((await fetch(env.url)).status).toBe(200);
     else await world.expectNothingLeft();
     const found = await recovered.reconcile({ dryRun: true });
-    expect(found).toEqual({ things: [], ports: [], directories: [], incomplete: [], errors: [] });
+    expect(found).toEqual({
+      things: [],
+      ports: [],
+      directories: [],
+      databases: [],
+      incomplete: [],
+      errors: [],
+    });
   });
 
   it('finishes a stop and a destroy that were cut off', async () => {

@@ -5,7 +5,14 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { DatabasePasswords } from '#dist/src/domain/database/passwords.js';
+import { DatabaseProviderRegistry } from '#dist/src/domain/database/provider.js';
+import { SharedDatabaseProvider } from '#dist/src/domain/database/shared.js';
+import { SharedServer } from '#dist/src/domain/database/shared-server.js';
+import { StandaloneDatabaseProvider } from '#dist/src/domain/database/standalone.js';
 import { EnvOperations } from '#dist/src/domain/env/operations.js';
+import { DATABASE_PREFIX, SubnetPlan } from '#dist/src/domain/ports/subnets.js';
+import { RuntimeRegistry } from '#dist/src/domain/runtime/registry.js';
 import { createDockerEngine, type DockerEngine } from '#dist/src/engine/docker/create-docker-engine.js';
 import { openStore, type Store } from '#dist/src/store/open-store.js';
 import { MustacheTemplates } from '#dist/src/templates/mustache-templates.js';
@@ -20,6 +27,8 @@ import { SilentLogger } from '../../support/silent-logger.js';
 const run = promisify(execFile);
 const TEMPLATES = join(import.meta.dirname, '../../../templates');
 const MIB = 1024 * 1024;
+/** What `npm test` found or built. */
+export const MYSQL_IMAGE = process.env['BERTH_TEST_MYSQL_IMAGE'] ?? 'mysql:9';
 
 export async function docker(...args: string[]): Promise<string> {
   return (await run('docker', args)).stdout.trim();
@@ -29,13 +38,19 @@ export async function docker(...args: string[]): Promise<string> {
 export class EnvWorld {
   readonly owner = `env-test-${randomBytes(4).toString('hex')}`;
   readonly logger = new SilentLogger();
+  #passwords!: DatabasePasswords;
+  /** Set it before `restart` for others than the built-in ones. */
+  runtimes = new RuntimeRegistry();
   directory!: string;
   store!: Store;
   engine!: DockerEngine;
   operations!: EnvOperations;
+  databases!: DatabaseProviderRegistry;
+  /** Of a daemon's life: made anew by `restart`. */
+  sharedServer!: SharedServer;
   config!: EnvConfig;
 
-  static async open(): Promise<EnvWorld> {
+  static async open(settings: Partial<EnvConfig> = {}): Promise<EnvWorld> {
     const world = new EnvWorld();
     world.directory = await mkdtemp(join(tmpdir(), 'berth-env-world-'));
     world.config = {
@@ -52,6 +67,7 @@ export class EnvWorld {
       cpuMillis: 500,
       processes: 64,
       readyTimeoutMs: 20_000,
+      databaseReadyTimeoutMs: 90_000,
       stopGraceMs: 5_000,
       maxAppBytes: MIB,
       maxAppFiles: 100,
@@ -66,6 +82,7 @@ export class EnvWorld {
       minFreeDiskBytes: 0,
       portAttempts: 3,
       undoTimeoutMs: 30_000,
+      ...settings,
     };
     const { logger, owner } = world;
     world.store = await openStore({ sqlitePath: join(world.directory, 'berth.db'), logger });
@@ -79,6 +96,7 @@ export class EnvWorld {
       maxStreams: 32,
       logger,
     });
+    world.#passwords = await DatabasePasswords.fromFile(join(world.directory, 'database-key'));
     world.restart();
     return world;
   }
@@ -87,16 +105,49 @@ export class EnvWorld {
   restart(store: EnvStore = this.store.envs): EnvOperations {
     const { config, logger } = this;
     const templates = new MustacheTemplates(TEMPLATES);
+    this.#openDatabases();
     this.operations = new EnvOperations({
       store,
       ports: this.store.ports,
       leases: this.store.leases,
       engine: this.engine.envs,
       templates,
+      databases: this.databases,
+      runtimes: this.runtimes,
       config,
       logger,
     });
     return this.operations;
+  }
+
+  #openDatabases(): void {
+    const { logger } = this;
+    const passwords = this.#passwords;
+    const engine = this.engine.databases;
+    const image = async () => MYSQL_IMAGE;
+    const subnets = new SubnetPlan('10.214.144.0/20', this.config.portFirst, DATABASE_PREFIX);
+    const settings = {
+      create: true,
+      memoryBytes: 1024 * MIB,
+      cpuMillis: 2_000,
+      maxConnections: 100,
+      publishPort: 0,
+      subnet: subnets.last,
+      startTimeoutMs: 90_000,
+    };
+    this.sharedServer = new SharedServer({ engine, passwords, settings, image, logger });
+    this.databases = new DatabaseProviderRegistry([
+      new SharedDatabaseProvider({ server: this.sharedServer, engine, passwords, subnets }),
+      new StandaloneDatabaseProvider({ passwords, settings, image }),
+    ]);
+  }
+
+  /** Removes the shared server with its data; envs that use it are gone by then. */
+  async removeSharedServer(): Promise<void> {
+    const name = `${this.owner}-shared-mysql`;
+    await docker('rm', '-f', '-v', name).catch(() => '');
+    await docker('network', 'rm', `${name}-net`).catch(() => '');
+    await docker('volume', 'rm', `${name}-data`).catch(() => '');
   }
 
   request(appId: string, files: AppFile[], more: Partial<DeployRequest> = {}): DeployRequest {

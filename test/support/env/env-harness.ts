@@ -60,6 +60,7 @@ export class EnvHarness {
       cpuMillis: 500,
       processes: 512,
       readyTimeoutMs: 5_000,
+      databaseReadyTimeoutMs: 90_000,
       stopGraceMs: 1_000,
       maxAppBytes: 1024 * 1024,
       maxAppFiles: 100,

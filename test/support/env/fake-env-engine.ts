@@ -143,6 +143,13 @@ export class FakeEnvEngine implements EnvEngine {
     );
   }
 
+  async checkHealth(projectName: string, service: string): Promise<{ healthy: boolean; output: string }> {
+    return await this.#act('checkHealth', projectName, () => {
+      const container = this.projects.get(projectName)?.containers.get(service);
+      return { healthy: container?.state === 'running', output: '' };
+    });
+  }
+
   async listOwned(): Promise<OwnedThing[]> {
     return await this.#act('listOwned', '', () => this.owned());
   }

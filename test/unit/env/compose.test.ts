@@ -34,6 +34,7 @@ const SPEC: AppSpec = {
   },
   readiness: { wait: 'http', path: '/', timeoutMs: 30_000 },
   tty: false,
+  capabilities: [],
   stopGraceMs: 10_000,
   limits: { memoryBytes: 512 * 1024 * 1024, cpus: 0.5, processes: 512 },
 };

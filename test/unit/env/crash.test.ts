@@ -87,7 +87,14 @@ async function expectRecovered(scenario: Scenario): Promise<void> {
   const again = await recovered.recover();
   expect(again).toEqual({ ended: [], incomplete: [] });
   const report = await recovered.reconcile({ dryRun: true });
-  expect(report).toEqual({ things: [], ports: [], directories: [], incomplete: [], errors: [] });
+  expect(report).toEqual({
+    things: [],
+    ports: [],
+    directories: [],
+    databases: [],
+    incomplete: [],
+    errors: [],
+  });
 }
 
 /** Whatever it came to, it can be used and removed. */

@@ -257,7 +257,7 @@ describe('reconcile', () => {
     expect(repaired.errors).toEqual([]);
     expect(world.store.envs.get(lost.env.id)?.state).toBe('broken');
     expect(world.store.envs.get(kept.env.id)?.state).toBe('running');
-    const empty = { things: [], ports: [], directories: [], incomplete: [], errors: [] };
+    const empty = { things: [], ports: [], directories: [], databases: [], incomplete: [], errors: [] };
     expect(await world.operations.reconcile({ dryRun: true })).toEqual(empty);
     expect(world.engine.container(kept.env.id)?.state).toBe('running');
   });

@@ -107,7 +107,17 @@ describe('preflight', () => {
     const provider: DatabaseProvider = {
       name: 'fake',
       awaitsAppHealth: true,
-      prepare: async () => ({ environment: {}, services: [], data: {} }),
+      prepare: async () => ({
+        environment: {},
+        services: [],
+        volumes: [],
+        network: '',
+        detail: '',
+        data: {},
+      }),
+      abandon: async () => [],
+      tend: async () => undefined,
+      listHeld: async () => [],
       remove: async () => [],
       reset: async () => [],
       shortage: async () => ({ subject: 'database connections', description: 'none is left' }),

@@ -61,7 +61,7 @@ describe('bad input to a deployment is refused before anything is touched', () =
     [{ files: [{ path: 'x', content: Buffer.of(), mode: 0 }] }, 'APP_INVALID'],
     [{ metadata: { runtimeType: 'cobol' } }, 'RUNTIME_UNKNOWN'],
     [{ metadata: { runtimeType: 'node', privileged: true } }, 'APP_INVALID'],
-    [{ metadata: { runtimeType: 'node', database: { provider: 'shared' } } }, 'NOT_BUILT'],
+    [{ metadata: { runtimeType: 'node', database: { provider: 'shared' } } }, 'APP_INVALID'],
   ])('an app like %j: %s', async (overrides, reason) => {
     await expect(world.deploy(overrides)).rejects.toMatchObject({ reason });
   });

@@ -137,7 +137,17 @@ describe('reset', () => {
     const provider: DatabaseProvider = {
       name: 'fake',
       awaitsAppHealth: true,
-      prepare: async () => ({ environment: {}, services: [], data: { schema: 's1' } }),
+      prepare: async () => ({
+        environment: {},
+        services: [],
+        volumes: [],
+        network: '',
+        detail: '',
+        data: { schema: 's1' },
+      }),
+      abandon: async () => [],
+      tend: async () => undefined,
+      listHeld: async () => [],
       remove: async () => [],
       reset: async (envId, wanted, data) => {
         calls.push([envId, wanted, data]);

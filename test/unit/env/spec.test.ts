@@ -56,6 +56,45 @@ describe('resolveSpec', () => {
     expect(web).toMatchObject({ tty: false, readiness: { wait: 'http' }, environment: { PORT: '8000' } });
   });
 
+  it.each([
+    [
+      ['app.jar', 'other.jar'],
+      ['java', '-XX:MaxRAMPercentage=75', '-jar', 'app.jar'],
+    ],
+    [
+      ['shop-1.0.jar', 'README.md'],
+      ['java', '-XX:MaxRAMPercentage=75', '-jar', 'shop-1.0.jar'],
+    ],
+  ])('starts the jar of a java app with %j', (files, command) => {
+    expect(resolve({ runtimeType: 'java' }, files)).toMatchObject({
+      image: 'eclipse-temurin:17-jre',
+      command,
+      containerPort: 8080,
+      environment: { PORT: '8080', SERVER_PORT: '8080' },
+      readiness: { wait: 'http' },
+      capabilities: [],
+    });
+  });
+
+  it('wants a startCommand where two jars might be the app', () => {
+    expect(() => resolve({ runtimeType: 'java' }, ['a.jar', 'b.jar'])).toThrow(/startCommand/);
+  });
+
+  it('serves the folder of an nginx app, and lets nginx give up root', () => {
+    const spec = resolve({ runtimeType: 'nginx', readyPath: '/a b"$(c)?d=\'e'.replace(' ', '%20') }, [
+      'index.html',
+    ]);
+    expect(spec).toMatchObject({
+      image: 'nginx:stable',
+      command: ['nginx', '-g', 'daemon off;'],
+      containerPort: 80,
+      mountPath: '/usr/share/nginx/html',
+      capabilities: ['CHOWN', 'SETGID', 'SETUID'],
+    });
+    expect(spec.healthcheck?.test.slice(0, 3)).toEqual(['CMD', 'bash', '-c']);
+    expect(spec.healthcheck?.test.slice(-3)).toEqual(['127.0.0.1', '80', '/a%20b%22$(c)?d=%27e']);
+  });
+
   it('waits for Docker only when the app brought a check of its own', () => {
     expect(resolve({ healthCheck: { test: 'node check.js' } }).readiness.wait).toBe('health');
     expect(resolve({ healthCheck: { test: ['NONE'] } }).readiness.wait).toBe('http');
@@ -104,7 +143,7 @@ describe('what can be added', () => {
   it('a runtime is one object more', () => {
     const php = { ...BUILT_IN_RUNTIMES[0]!, name: 'php', defaultImage: 'php:8' };
     expect(new RuntimeRegistry([...BUILT_IN_RUNTIMES, php]).get('php')).toBe(php);
-    expect(() => new RuntimeRegistry().get('php')).toThrow(/must be one of: node, python/);
+    expect(() => new RuntimeRegistry().get('php')).toThrow(/must be one of: java, nginx, node, python/);
   });
 
   it('a database that no provider gives is refused, naming the field', () => {
@@ -112,7 +151,7 @@ describe('what can be added', () => {
     expect(registry.select(undefined)).toBeUndefined();
     expect(() => registry.select({ provider: 'shared' })).toThrow(
       expect.objectContaining({
-        reason: 'NOT_BUILT',
+        reason: 'APP_INVALID',
         violations: [expect.objectContaining({ field: 'metadata.json/database/provider' })],
       }),
     );

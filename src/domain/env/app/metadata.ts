@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BerthError, messageOf, type FieldViolation } from '../../errors.js';
+import { schemaNameRule } from '../../database/names.js';
 import { environmentSchema } from './environment.js';
 import { pathRule } from './files.js';
 import { isWellFormed } from './text.js';
@@ -88,14 +89,31 @@ const volume = z.strictObject(
   { error: 'must be an object with containerPath' },
 );
 
+const imageReference = z
+  .string({ error: 'must be text' })
+  .max(255, 'must be at most 255 characters')
+  .regex(/^[A-Za-z0-9]+(?:[._:/@-]+[A-Za-z0-9]+)*$/, 'must be an image reference like "node:20-slim"');
+
 const database = z.strictObject(
   {
     provider: z
       .string({ error: 'must be text' })
       .regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be the name of a provider, e.g. "shared"'),
-    name: printable(64).optional(),
-    initSql: printable(1024).optional(),
-    image: printable(255).optional(),
+    name: z
+      .string({ error: 'must be text' })
+      .superRefine((name, context) => {
+        const rule = schemaNameRule(name);
+        if (rule) context.addIssue({ code: 'custom', message: rule });
+      })
+      .optional(),
+    initSql: z
+      .string({ error: 'must be text' })
+      .superRefine((path, context) => {
+        const rule = pathRule(path);
+        if (rule) context.addIssue({ code: 'custom', message: `${rule}: it is a file of the app` });
+      })
+      .optional(),
+    image: imageReference.optional(),
     maxConnections: whole(1, 1000).optional(),
   },
   { error: 'must be an object with provider' },
@@ -122,11 +140,7 @@ const metadataSchema = z.strictObject(
       .string({ error: 'must name a runtime, e.g. "node"' })
       .min(1, 'must name a runtime, e.g. "node"')
       .max(64, 'must be at most 64 characters'),
-    baseImage: z
-      .string({ error: 'must be text' })
-      .max(255, 'must be at most 255 characters')
-      .regex(/^[A-Za-z0-9]+(?:[._:/@-]+[A-Za-z0-9]+)*$/, 'must be an image reference like "node:20-slim"')
-      .optional(),
+    baseImage: imageReference.optional(),
     containerPort: whole(1, 65_535).optional(),
     startCommand: z
       .union([filledArgument, argv], { error: 'must be a command line or a list of arguments, not empty' })

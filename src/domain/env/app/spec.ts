@@ -20,6 +20,8 @@ export interface AppSpec {
   healthcheck: ComposeHealthcheck | undefined;
   readiness: Readiness;
   tty: boolean;
+  /** Capabilities that are kept; all others are dropped. */
+  capabilities: readonly string[];
   stopGraceMs: number;
   limits: { memoryBytes: number; cpus: number; processes: number };
 }
@@ -97,6 +99,7 @@ export function resolveSpec(
       timeoutMs: options.readyTimeoutMs ?? metadata.readyTimeoutMs ?? config.readyTimeoutMs,
     },
     tty: metadata.tty ?? containerPort === undefined,
+    capabilities: runtime.capabilities ?? [],
     stopGraceMs: metadata.stopGraceMs ?? config.stopGraceMs,
     limits: {
       memoryBytes: metadata.limits?.memoryBytes ?? config.memoryBytes,

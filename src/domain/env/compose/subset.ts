@@ -54,7 +54,15 @@ const mount = z.strictObject({
 });
 
 /** What images need that give up root by themselves; everything else stays dropped. */
-const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'NET_BIND_SERVICE', 'SETGID', 'SETUID'] as const;
+const CAPABILITIES = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'SETGID',
+  'SETUID',
+] as const;
 
 const service = z.strictObject({
   image: text,

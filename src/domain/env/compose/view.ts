@@ -31,7 +31,12 @@ export function composeView(input: ComposeInput) {
   const { env, spec, database } = input;
   const { healthcheck } = spec;
   const published = spec.containerPort !== undefined;
-  const named = spec.volumes.filter((volume) => volume.kind === 'named');
+  const namedVolumes = [
+    ...spec.volumes
+      .filter((volume) => volume.kind === 'named')
+      .map((volume) => ({ key: volume.name, name: `${env.id}_${volume.name}` })),
+    ...(database?.volumes ?? []),
+  ];
   return {
     projectName: env.id,
     baseImage: spec.image,
@@ -58,6 +63,7 @@ export function composeView(input: ComposeInput) {
     pidsLimit: spec.limits.processes,
     // A CLI that came to its end has ended; a server comes back with the host unless it was stopped.
     restart: published && env.restartPolicy === 'unless_stopped' ? 'unless-stopped' : 'no',
+    capAdd: spec.capabilities.length === 0 ? '' : yamlList(spec.capabilities),
     stopGracePeriod: formatDuration(spec.stopGraceMs),
     logMaxSize: LOG_MAX_SIZE,
     logMaxFiles: LOG_MAX_FILES,
@@ -69,9 +75,9 @@ export function composeView(input: ComposeInput) {
     additionalServices: database?.services.map((service) => service.yaml) ?? [],
     networkName: `${env.id}-net`,
     subnet: input.subnet,
-    databaseNetwork: '',
-    namedVolumes: named.map((volume) => ({ key: volume.name, name: `${env.id}_${volume.name}` })),
-    hasNamedVolumes: named.length > 0,
+    databaseNetwork: database?.network ?? '',
+    namedVolumes,
+    hasNamedVolumes: namedVolumes.length > 0,
   };
 }
 

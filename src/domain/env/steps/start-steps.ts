@@ -4,25 +4,27 @@ import type { ComposeService } from '../compose/model.js';
 import type { ProjectContainer } from '../engine.js';
 import { loadProject } from './compose-file.js';
 import type { StepContext, StepDeps, StepResult } from './context.js';
+import { tendDatabases, untilServiceHealthy } from './database-steps.js';
 import { ProjectWatch } from './project-watch.js';
 import { waitReady } from './readiness.js';
 
 /** Starts the services in the order of their dependencies, with the watch open from before the first. */
 export async function startContainers(
-  { engine }: StepDeps,
+  deps: StepDeps,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<StepResult> {
+  const { engine } = deps;
   const project = await loadProject(context);
+  await tendDatabases(deps, project, signal);
   const { wait } = readinessOf(project);
   context.watch?.close();
   context.watch = await ProjectWatch.open(engine, project.name, { cleanExitIsFine: wait === 'started' });
-  const { failure } = context.watch;
   const started: string[] = [];
   for (const service of project.services) {
     for (const dependency of service.dependsOn) {
       if (dependency.condition !== 'service_healthy') continue;
-      await context.watch.untilHealthy(dependency.service, AbortSignal.any([signal, failure]));
+      await untilServiceHealthy(deps, context, context.watch, project, dependency.service, signal);
     }
     await engine.startService(project.name, service.name, signal);
     started.push(service.name);

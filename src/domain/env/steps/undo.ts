@@ -5,7 +5,7 @@ import type { UndoName } from '../plan.js';
 import { APP_FOLDER } from './app-steps.js';
 import type { StepContext, StepDeps, UndoResult } from './context.js';
 import { asDirectoryError, removeEnvDirectory } from './directory.js';
-import { removeDatabase } from './database-steps.js';
+import { abandonDatabase, removeDatabase } from './database-steps.js';
 
 export type UndoRun = (
   deps: StepDeps,
@@ -47,6 +47,10 @@ export const UNDO_RUNS: Record<UndoName, UndoRun> = {
 
   remove_database: async (deps, context, checkpoint, signal) => ({
     removed: await removeDatabase(deps, context, checkpoint.data, signal),
+  }),
+
+  abandon_database: async (deps, context, _, signal) => ({
+    removed: await abandonDatabase(deps, context, signal),
   }),
 
   remove_networks: async ({ engine }, { env }, _, signal) => ({

@@ -39,7 +39,7 @@ export function serviceLabels(
 }
 
 export function networkLabels(
-  project: ComposeProject,
+  project: Pick<ComposeProject, 'name'>,
   network: ComposeNetwork,
   owner: string,
 ): Record<string, string> {
@@ -79,6 +79,6 @@ export function projectFilter(owner: string, projectName: string): string[] {
   return [`${OWNER_LABEL}=${owner}`, `${PROJECT_LABEL}=${projectName}`];
 }
 
-function ownerLabels(project: ComposeProject, owner: string): Record<string, string> {
+function ownerLabels(project: Pick<ComposeProject, 'name'>, owner: string): Record<string, string> {
   return { [OWNER_LABEL]: owner, [KIND_LABEL]: 'env', [ENV_LABEL]: project.name };
 }

@@ -179,6 +179,44 @@ export class DockerEnvEngine implements EnvEngine {
     return translated(context, async () => (await this.#details(projectName, signal)).map(shape));
   }
 
+  async checkHealth(
+    projectName: string,
+    service: string,
+    signal?: AbortSignal,
+  ): Promise<{ healthy: boolean; output: string }> {
+    const { calls } = this.options;
+    const context: FailureContext = {
+      doing: `checking the health of ${service} of ${projectName}`,
+      refused: 'DOCKER_ERROR',
+      missing: 'ENV_CONTAINER_MISSING',
+      signal,
+    };
+    return translated(context, async () => {
+      const container = (await this.#details(projectName, signal)).find(
+        ({ labels }) => labels[SERVICE_LABEL] === service,
+      );
+      if (!container) {
+        throw new BerthError('ENV_CONTAINER_MISSING', `${projectName} has no container of ${service}`);
+      }
+      if (container.state !== 'running') return { healthy: false, output: `it is ${container.state}` };
+      const [kind, ...rest] = container.healthTest;
+      if (kind === undefined) return { healthy: true, output: '' };
+      const command = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...rest] : rest;
+      try {
+        const { exitCode, stdout, stderr } = await calls.run(
+          { op: 'runInContainer', id: container.id, command, env: [] },
+          { signal },
+        );
+        const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? '';
+        return { healthy: exitCode === 0, output: said };
+      } catch (error) {
+        // It has ended since, or is being started anew.
+        if (isFailure(error, 'conflict')) return { healthy: false, output: 'it does not run' };
+        throw error;
+      }
+    });
+  }
+
   async listOwned(): Promise<OwnedThing[]> {
     const { calls, owner } = this.options;
     const labels = [`${OWNER_LABEL}=${owner}`, `${KIND_LABEL}=env`];
@@ -337,7 +375,7 @@ export class DockerEnvEngine implements EnvEngine {
 }
 
 function shape(container: ContainerDetails): ProjectContainer {
-  const { labels, pid: _pid, stopTimeoutS: _stopTimeoutS, ...shown } = container;
+  const { labels, pid: _, stopTimeoutS: __, healthTest: ___, createdAt: ____, ...shown } = container;
   return { ...shown, service: labels[SERVICE_LABEL] ?? '' };
 }
 

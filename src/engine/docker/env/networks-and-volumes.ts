@@ -13,7 +13,7 @@ import { networkLabels, PROJECT_LABEL, volumeLabels } from './compose-labels.js'
 export async function ensureNetwork(
   calls: DockerCalls,
   owner: string,
-  project: ComposeProject,
+  project: Pick<ComposeProject, 'name'>,
   network: ComposeNetwork,
   signal: AbortSignal | undefined,
 ): Promise<UndoneThing> {
@@ -97,7 +97,7 @@ function requireOwn(
   kind: 'network' | 'volume',
   present: { name: string; labels: Record<string, string> },
   owner: string,
-  project: ComposeProject,
+  project: Pick<ComposeProject, 'name'>,
 ): void {
   if (present.labels[OWNER_LABEL] === owner && present.labels[PROJECT_LABEL] === project.name) return;
   throw new BerthError(

@@ -11,8 +11,7 @@ export const IMAGE_NAMES = [
   'berth/sandbox-python:3.11',
 ] as const;
 
-/** The default database image is the first of these that the host has: pulled, or built. */
-export const DATABASE_IMAGES = ['mysql:8.0', 'mysql:9'] as const;
+export { DATABASE_IMAGES } from '../../../domain/database/images.js';
 
 export type ImageName = (typeof IMAGE_NAMES)[number];
 

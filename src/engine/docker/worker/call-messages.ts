@@ -24,6 +24,7 @@ export type DockerCall =
   | { op: 'containerStats'; id: string }
   | { op: 'containerSize'; id: string }
   | { op: 'listContainers'; labels: string[] }
+  | RunInContainerCall
   | { op: 'createNetwork'; body: NetworkCreateBody }
   | { op: 'inspectNetwork'; id: string }
   | { op: 'connectNetwork'; id: string; containerId: string; endpoint: EndpointBody }
@@ -34,6 +35,18 @@ export type DockerCall =
   | { op: 'inspectVolume'; name: string }
   | { op: 'removeVolume'; name: string }
   | { op: 'listVolumes'; labels: string[] };
+
+export interface RunInContainerCall {
+  op: 'runInContainer';
+  id: string;
+  command: string[];
+  /** `NAME=value`, over the container's own. */
+  env: string[];
+  /** Default: the container's. */
+  user?: string;
+  /** All of its standard input; undefined: none. */
+  stdin?: Uint8Array;
+}
 
 export interface CallResults {
   version: { version: string; apiVersion: string; minApiVersion: string };
@@ -50,6 +63,7 @@ export interface CallResults {
   containerStats: { memoryBytes: number; cpus: number; cpuSeconds: number };
   containerSize: { writtenBytes: number };
   listContainers: ContainerSummary[];
+  runInContainer: { exitCode: number; stdout: string; stderr: string };
   createNetwork: { id: string };
   inspectNetwork: NetworkDetails;
   connectNetwork: null;
@@ -76,11 +90,14 @@ export interface ContainerDetails {
   image: string;
   /** Milliseconds since the epoch; 0 when it does not run. */
   startedAt: number;
+  createdAt: number;
   restartCount: number;
   /** Ports of the container that are published, lowest first. */
   publishedPorts: number[];
   memoryBytes: number;
   cpus: number;
+  /** Its health check as Docker runs it: `['CMD', …]`, `['CMD-SHELL', text]`; empty: none. */
+  healthTest: string[];
   stopTimeoutS: number | undefined;
   /** Addresses by network name. */
   addresses: Record<string, string>;

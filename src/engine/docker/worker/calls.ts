@@ -4,6 +4,7 @@ import type Docker from 'dockerode';
 import type { CallAnswer, CallResults, CallTask, DockerCall } from './call-messages.js';
 import { DockerClients, type DockerWorkerData } from './docker-client.js';
 import { CallCancelled, CallTimeout, failureFrom } from './failure.js';
+import { runInContainer } from './run-in-container.js';
 import { containerShape, imageShape, networkShape, statsShape, summaryShape, volumeShape } from './shapes.js';
 
 const clients = new DockerClients((workerData as DockerWorkerData).dockerHost);
@@ -81,6 +82,8 @@ async function perform(
       const filters = { label: call.labels };
       return (await docker.listContainers({ all: true, filters, abortSignal })).map(summaryShape);
     }
+    case 'runInContainer':
+      return runInContainer(docker, call, abortSignal);
     case 'createNetwork':
       return { id: (await docker.createNetwork({ ...call.body, abortSignal })).id };
     case 'inspectNetwork':

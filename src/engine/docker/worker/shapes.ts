@@ -28,12 +28,14 @@ export function containerShape(info: Docker.ContainerInspectInfo): ContainerDeta
     error: info.State.Error,
     image: info.Config.Image,
     startedAt: info.State.Running ? Date.parse(info.State.StartedAt) : 0,
+    createdAt: Date.parse(info.Created),
     restartCount: info.RestartCount,
     publishedPorts: Object.keys((info.HostConfig.PortBindings ?? {}) as object)
       .map((port) => Number.parseInt(port, 10))
       .sort((a, b) => a - b),
     memoryBytes: info.HostConfig.Memory ?? 0,
     cpus: (info.HostConfig.NanoCpus ?? 0) / 1e9,
+    healthTest: healthTest(info),
     stopTimeoutS: typeof timeout === 'number' ? timeout : undefined,
     addresses,
   };
@@ -87,6 +89,11 @@ export function volumeShape(info: {
   Labels: Record<string, string> | null;
 }): VolumeDetails {
   return { name: info.Name, mountpoint: info.Mountpoint, labels: info.Labels ?? {} };
+}
+
+function healthTest({ Config }: Docker.ContainerInspectInfo): string[] {
+  const { Test } = Config.Healthcheck ?? {};
+  return Array.isArray(Test) && Test[0] !== 'NONE' ? Test : [];
 }
 
 function healthShape(status: string | undefined): ContainerDetails['health'] {

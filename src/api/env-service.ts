@@ -1,4 +1,3 @@
-import { OutputStream } from '../../clients/typescript/src/gen/berth/v1/common.js';
 import {
   EnvServiceService,
   EnvState,
@@ -13,7 +12,6 @@ import {
   type WatchEnvRequest,
 } from '../../clients/typescript/src/gen/berth/v1/env_service.js';
 import { BerthError, invalid } from '../domain/errors.js';
-import type { LogEntry } from '../domain/env/env-queries.js';
 import type { OperationHandle } from '../domain/env/event-log.js';
 import type { Env, EnvEvent } from '../domain/env/model.js';
 import type { EnvOperations } from '../domain/env/operations.js';
@@ -22,7 +20,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { service, serverStream, type Service, unary, type CallContext } from './calls.js';
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
-import { refuseUnbuilt } from './unbuilt.js';
+import { toLogRequest, toLogResponse } from './log-messages.js';
 
 type EventResponse = { event: EventMessage };
 
@@ -62,20 +60,7 @@ export function envService(envs: EnvOperations, logger: Logger): Service {
     request: StreamEnvLogsRequest,
     { tenant, signal }: CallContext,
   ): AsyncGenerator<StreamEnvLogsResponse> {
-    refuseUnbuiltLogFields(request);
-    const [only] = request.services;
-    const options = {
-      follow: request.follow,
-      ...(request.tail !== undefined && { tail: request.tail }),
-      ...(request.since !== undefined && { since: request.since.getTime() }),
-    };
-    const named = {
-      tenant,
-      envId: request.envId,
-      after: request.after,
-      ...(only !== undefined && { service: only }),
-    };
-    for await (const entry of envs.logs(named, options, signal)) yield toLogEntry(entry);
+    for await (const told of envs.logs(toLogRequest(request, tenant), signal)) yield toLogResponse(told);
   }
 
   return service<EnvServiceServer>(
@@ -137,29 +122,4 @@ function toFilter(request: ListEnvsRequest, tenant: string): EnvFilter | undefin
     ...(request.appId !== '' && { appId: request.appId }),
     ...(states.length > 0 && { states, includeEnded: true }),
   };
-}
-
-function refuseUnbuiltLogFields(request: StreamEnvLogsRequest): void {
-  refuseUnbuilt([
-    ['until', request.until !== undefined],
-    ['contains', request.contains !== ''],
-    ['stream', request.stream !== OutputStream.UNSPECIFIED],
-    ['services', request.services.length > 1],
-  ]);
-}
-
-function toLogEntry({ service, chunk, cursor }: LogEntry): StreamEnvLogsResponse {
-  const stream = chunk.stream === 'stdout' ? OutputStream.STDOUT : OutputStream.STDERR;
-  return {
-    cursor,
-    entry: {
-      $case: 'line',
-      value: { service, stream, time: new Date(chunk.timestamp), text: withoutEnd(chunk.data) },
-    },
-  };
-}
-
-function withoutEnd(line: Uint8Array): Buffer {
-  const buffer = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
-  return buffer.at(-1) === 0x0a ? buffer.subarray(0, -1) : buffer;
 }

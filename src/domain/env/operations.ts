@@ -2,12 +2,14 @@ import { BerthError } from '../errors.js';
 import { ActiveOperations } from './active-operations.js';
 import { DeployPreparation } from './deploy-preparation.js';
 import { Deployer } from './deployer.js';
-import type { LogOptions, ProjectContainer } from './engine.js';
+import type { ProjectContainer } from './engine.js';
 import { containersOf, lookAt } from './env-look.js';
-import { EnvQueries, type LogEntry } from './env-queries.js';
+import { EnvQueries } from './env-queries.js';
 import type { EnvDomainOptions, EnvServices } from './env-services.js';
 import { buildServices } from './env-services.js';
 import type { OperationHandle } from './event-log.js';
+import { EnvLogs, type ToldEntry } from './logs/env-logs.js';
+import type { LogRequest } from './logs/request.js';
 import type { Env, EnvEvent } from './model.js';
 import { isAtRest, stateRefuses } from './state-refusal.js';
 import { admission, destroyPlan, planDeploy, startPlan, stopPlan, unchangedPlan, type Plan } from './plan.js';
@@ -47,6 +49,7 @@ export class EnvOperations {
   readonly #recovery: Recovery;
   readonly #reconciler: Reconciler;
   readonly #queries: EnvQueries;
+  readonly #logs: EnvLogs;
   #closing = false;
 
   constructor(options: EnvDomainOptions) {
@@ -63,6 +66,13 @@ export class EnvOperations {
     this.#recovery = new Recovery(services, this.#active, this.#start);
     this.#reconciler = new Reconciler(services, this.#active);
     this.#queries = new EnvQueries(services, this.#active);
+    const getEnv = this.#queries.get.bind(this.#queries);
+    this.#logs = new EnvLogs({
+      engine: services.engine,
+      events: services.events,
+      store: services.store,
+      getEnv,
+    });
   }
 
   /**
@@ -125,13 +135,9 @@ export class EnvOperations {
     return this.#queries.containers(env, signal);
   }
 
-  /** Log of one service's container, `app` by default; with `after`, behind the entry of that cursor. @throws ENV_NOT_FOUND, ENV_CONTAINER_MISSING */
-  logs(
-    request: { tenant: string; envId: string; service?: string; after?: string },
-    options: LogOptions,
-    signal: AbortSignal,
-  ): AsyncIterable<LogEntry> {
-    return this.#queries.logs(request, options, signal);
+  /** What the services of an env wrote. @throws as `EnvLogs.stream` */
+  logs(request: LogRequest, signal: AbortSignal): AsyncIterable<ToldEntry> {
+    return this.#logs.stream(request, signal);
   }
 
   /**

@@ -20,6 +20,7 @@ import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
 import type { ContainerDetails } from '../worker/call-messages.js';
 import { CONFIG_HASH_LABEL, projectFilter, SERVICE_LABEL, serviceLabels } from './compose-labels.js';
 import { furtherEndpoints, serviceContainerBody } from './container-config.js';
+import { LogHolds } from './log-holds.js';
 import { readContainerLog } from './logs.js';
 import { ensureNetwork, ensureVolume, removeNetwork, removeVolume } from './networks-and-volumes.js';
 import { stopOrder } from './stop-order.js';
@@ -40,8 +41,10 @@ export interface DockerEnvEngineOptions {
   logger: Logger;
 }
 
-/** Compose projects through Docker's API. Holds no state: what there is, Docker's labels say. */
+/** Compose projects through Docker's API. What there is, Docker's labels say; the only state is who reads a log. */
 export class DockerEnvEngine implements EnvEngine {
+  readonly #holds = new LogHolds();
+
   constructor(private readonly options: DockerEnvEngineOptions) {}
 
   requireImage(image: string, signal?: AbortSignal): Promise<{ digest: string; exposedPorts: number[] }> {
@@ -141,6 +144,7 @@ export class DockerEnvEngine implements EnvEngine {
         removed.push(thing);
       };
       const containers = await calls.run({ op: 'listContainers', labels }, { signal });
+      await this.#holds.released(containers.map(({ id }) => id));
       await allDone(
         containers.map(({ id, name }) => removal({ kind: 'container', name }, removeContainer(calls, id))),
       );
@@ -213,6 +217,14 @@ export class DockerEnvEngine implements EnvEngine {
     return readContainerLog(this.options.streams, containerId, options, signal);
   }
 
+  holdLog(containerId: string): () => void {
+    return this.#holds.hold(containerId);
+  }
+
+  available(signal: AbortSignal): Promise<void> {
+    return this.options.availability.whenUp(signal);
+  }
+
   /** Keeps the container that is as wanted, replaces one that is not. */
   async #ensureContainer(
     project: ComposeProject,
@@ -222,7 +234,9 @@ export class DockerEnvEngine implements EnvEngine {
   ): Promise<ContainerDetails> {
     const { calls, owner } = this.options;
     const kept = present.find((container) => container.labels[CONFIG_HASH_LABEL] === service.configHash);
-    for (const outdated of present.filter((container) => container !== kept)) {
+    const others = present.filter((container) => container !== kept);
+    await this.#holds.released(others.map(({ id }) => id));
+    for (const outdated of others) {
       await removeContainer(calls, outdated.id);
     }
     if (kept) return kept;

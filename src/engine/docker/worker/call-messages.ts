@@ -72,6 +72,10 @@ export interface ContainerDetails {
   image: string;
   /** Milliseconds since the epoch; 0 when it does not run. */
   startedAt: number;
+  /** When it last ended, milliseconds since the epoch; 0: never. */
+  finishedAt: number;
+  tty: boolean;
+  stdinOpen: boolean;
   restartCount: number;
   /** Ports of the container that are published, lowest first. */
   publishedPorts: number[];

@@ -12,6 +12,7 @@ export type StreamOpen =
       follow: boolean;
       tail: number | undefined;
       sinceMs: number | undefined;
+      untilMs: number | undefined;
     }
   /** Docker's events that match all filters. */
   | { kind: 'events'; filters: Record<string, string[]> };

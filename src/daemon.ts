@@ -9,6 +9,7 @@ import { hostBudget } from './config/host-budget.js';
 import { poolSettings } from './config/pool-settings.js';
 import type { Config } from './config/schema.js';
 import { FIXED_ENV_SETTINGS } from './domain/env/config.js';
+import { EnvSessions } from './domain/env/exec/env-sessions.js';
 import { EnvOperations } from './domain/env/operations.js';
 import { PoolManager } from './domain/pool/pool-manager.js';
 import { UidAllocator } from './domain/pool/uid-allocator.js';
@@ -116,7 +117,7 @@ export class Daemon {
       const envs = createEnvs(config, store, docker, logger);
       const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
         sandboxService(executions.executor, executions.directory, defaults, logger),
-        envService(envs, logger),
+        envService(envs, createSessions(config, envs, docker, logger), logger),
         poolService(pools, { defaults, host: hostname() }, logger),
       ]);
       opened.push(pools);
@@ -408,5 +409,21 @@ function createEnvs(config: Config, store: Store, docker: DockerEngine, logger: 
       basePath: resolve(env.basePath === '' ? join(state.dir, 'envs') : env.basePath),
     },
     logger: logger.child({ component: 'env' }),
+  });
+}
+
+function createSessions(
+  { env }: Config,
+  envs: EnvOperations,
+  docker: DockerEngine,
+  logger: Logger,
+): EnvSessions {
+  return new EnvSessions({
+    engine: docker.execs,
+    containers: docker.envs,
+    getEnv: (tenant, envId) => envs.get(tenant, envId),
+    maxPerEnv: env.maxSessions,
+    idleMs: env.sessionIdleMs,
+    logger: logger.child({ component: 'exec' }),
   });
 }

@@ -122,6 +122,7 @@ export function withContainers(env: EnvMessage, containers: ProjectContainer[]):
     ...env,
     health: app.state === 'running' ? HEALTHS[app.health] : EnvHealth.UNSPECIFIED,
     containerPort: app.publishedPorts[0] ?? 0,
+    attachable: app.tty === true && app.stdinOpen === true,
     limits: { memoryBytes: app.memoryBytes, cpus: app.cpus, maxProcesses: 0, scratchBytes: 0 },
     containers: containers.map((container) => ({
       service: container.service,

@@ -12,6 +12,7 @@ import {
   type WatchEnvRequest,
 } from '../../clients/typescript/src/gen/berth/v1/env_service.js';
 import { BerthError, invalid } from '../domain/errors.js';
+import type { EnvSessions } from '../domain/env/exec/env-sessions.js';
 import type { OperationHandle } from '../domain/env/event-log.js';
 import type { Env, EnvEvent } from '../domain/env/model.js';
 import type { EnvOperations } from '../domain/env/operations.js';
@@ -20,12 +21,13 @@ import type { Logger } from '../telemetry/logger.js';
 import { service, serverStream, type Service, unary, type CallContext } from './calls.js';
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
+import { execEnv } from './exec-env.js';
 import { toLogRequest, toLogResponse } from './log-messages.js';
 
 type EventResponse = { event: EventMessage };
 
 /** EnvService over the env domain. */
-export function envService(envs: EnvOperations, logger: Logger): Service {
+export function envService(envs: EnvOperations, sessions: EnvSessions, logger: Logger): Service {
   const encode = async (env: Env): Promise<EnvMessage> => {
     const { operation, lastSeq } = await envs.present(env);
     return toEnv(env, { operationId: operation?.operationId ?? '', lastSeq });
@@ -92,6 +94,7 @@ export function envService(envs: EnvOperations, logger: Logger): Service {
         return { envs: await Promise.all(page.items.map(encode)), nextPageToken: page.nextPageToken };
       }),
       streamEnvLogs: serverStream(logger, logs),
+      execEnv: execEnv(sessions, logger),
     },
     logger,
   );

@@ -6,6 +6,7 @@ import { attachCommand } from './commands/attach.js';
 import { cancelCommand } from './commands/cancel.js';
 import { deployCommand } from './commands/deploy.js';
 import { doctorCommand } from './commands/doctor.js';
+import { execCommand } from './commands/exec.js';
 import { executionsCommand } from './commands/executions.js';
 import { imagesCommand } from './commands/images.js';
 import { removeCommand, startCommand, stopCommand } from './commands/lifecycle.js';
@@ -32,6 +33,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     deployCommand(cli),
     psCommand(cli),
     logsCommand(cli),
+    execCommand(cli),
     stopCommand(cli),
     startCommand(cli),
     removeCommand(cli),

@@ -319,6 +319,16 @@ export const configSchema = z.strictObject({
       stopGraceMs: int(10_000, { min: 0, max: 10 * MINUTE }, 'Time between SIGTERM and SIGKILL for an app.'),
       maxAppBytes: int(64 * MIB, { min: 1_024, max: 4096 * MIB }, 'Size of an app, files together.'),
       maxAppFiles: int(10_000, { min: 1, max: 1_000_000 }, 'Files of an app.'),
+      maxSessions: int(
+        16,
+        { min: 1, max: 1_000 },
+        'Commands and attached clients (ExecEnv) that one env may have at once.',
+      ),
+      sessionIdleMs: int(
+        60 * MINUTE,
+        { min: 1_000, max: 24 * 60 * MINUTE },
+        'Time without input and output after which a session (ExecEnv) is ended.',
+      ),
       maxConcurrentOperations: int(10, { min: 1, max: 1_000 }, 'Deployments at once; more wait in order.'),
     })
     .prefault({}),

@@ -3,6 +3,7 @@ import { DockerAvailability } from './availability.js';
 import { DockerCalls } from './docker-calls.js';
 import { DockerStreams } from './docker-streams.js';
 import { DockerEnvEngine } from './env/engine.js';
+import { DockerExecEngine } from './env/exec-engine.js';
 import { DockerSandboxEngine, type GvisorOptions } from './sandbox/engine.js';
 
 export interface DockerEngineOptions {
@@ -29,6 +30,7 @@ export interface DockerEngineOptions {
 export interface DockerEngine {
   sandboxes: DockerSandboxEngine;
   envs: DockerEnvEngine;
+  execs: DockerExecEngine;
   availability: DockerAvailability;
   /** Ends all streams and threads. Containers stay as they are. */
   close(): Promise<void>;
@@ -59,6 +61,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
     logger,
   });
   const envs = new DockerEnvEngine({ calls, streams, availability, owner, logger });
+  const execs = new DockerExecEngine({ calls, streams, sameHost });
   availability.onChange(({ state }) => {
     if (state === 'up') sandboxes.dockerCameBack();
   });
@@ -66,6 +69,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   return {
     sandboxes,
     envs,
+    execs,
     availability,
     async close() {
       await availability.close();

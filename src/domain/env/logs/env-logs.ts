@@ -16,6 +16,8 @@ export interface EnvLogsOptions {
   store: Pick<EnvStore, 'lastSeq'>;
   /** @throws ENV_NOT_FOUND */
   getEnv(tenant: string, envId: string): Promise<Env>;
+  /** Told when a reader comes. */
+  onActivity?: (tenant: string, envId: string, kind: 'session') => void;
 }
 
 /** An entry, and the cursor that takes the stream up behind it. */
@@ -37,6 +39,7 @@ export class EnvLogs {
     const after = request.after === '' ? undefined : parseCursor(request.after);
     const lastSeq = await this.options.store.lastSeq(request.envId);
     const env = await this.options.getEnv(request.tenant, request.envId);
+    this.options.onActivity?.(request.tenant, env.id, 'session');
     const stop = new AbortController();
     const reading = new Reading(this.options, request, after, AbortSignal.any([signal, stop.signal]));
     const isWanted = filterOf(request);

@@ -7,6 +7,7 @@ export type ContainerCreateBody = Omit<Docker.ContainerCreateOptions, 'name' | '
 export type NetworkCreateBody = Omit<Docker.NetworkCreateOptions, 'abortSignal'>;
 export type VolumeCreateBody = Omit<Docker.VolumeCreateOptions, 'abortSignal'>;
 export type EndpointBody = Docker.EndpointSettings;
+export type ExecCreateBody = Omit<Docker.ExecCreateOptions, 'abortSignal'>;
 export type MountBody = Docker.MountSettings;
 
 /** One short call to Docker. `labels` are filters such as `dev.berth.owner=berth`, all of which must match. */
@@ -22,6 +23,10 @@ export type DockerCall =
   | { op: 'inspectContainer'; id: string }
   | { op: 'containerHasFile'; id: string; path: string }
   | { op: 'listContainers'; labels: string[] }
+  | { op: 'resizeContainer'; id: string; columns: number; rows: number }
+  | { op: 'createExec'; containerId: string; body: ExecCreateBody }
+  | { op: 'inspectExec'; id: string }
+  | { op: 'resizeExec'; id: string; columns: number; rows: number }
   | { op: 'createNetwork'; body: NetworkCreateBody }
   | { op: 'inspectNetwork'; id: string }
   | { op: 'connectNetwork'; id: string; containerId: string; endpoint: EndpointBody }
@@ -46,6 +51,11 @@ export interface CallResults {
   /** False also when the container is gone. */
   containerHasFile: { has: boolean };
   listContainers: ContainerSummary[];
+  resizeContainer: null;
+  createExec: { id: string };
+  /** `pid` on the daemon's host; 0: not started. `exitCode` undefined: not ended. */
+  inspectExec: { pid: number; exitCode: number | undefined };
+  resizeExec: null;
   createNetwork: { id: string };
   inspectNetwork: NetworkDetails;
   connectNetwork: null;

@@ -324,28 +324,6 @@ async function win(hear: (text: RegExp) => Promise<string>, say: (text: string) 
 }
 
 describe('a game for the terminal', () => {
-  it('is played by attaching to it, and goes on when its player leaves', async () => {
-    expect(game.url).toBe('');
-    expect((await client.env.getEnv({ envId: game.envId })).env).toMatchObject({ attachable: true });
-    expect((await client.env.getEnv({ envId: web.envId })).env).toMatchObject({ attachable: false });
-    const play = (): Conversation =>
-      new Conversation(
-        client.exec({ envId: game.envId, attach: true, terminal: { size: { columns: 80, rows: 24 } } }),
-      );
-    const first = play();
-    await first.say('no number\n');
-    await first.hear('That is no number.');
-    first.stream.close();
-    const second = play();
-    await win(
-      (text) => second.hear(text),
-      (text) => second.say(text),
-    );
-    await second.hear('I think of a number');
-    await second.say('quit\n');
-    expect(await second.ended()).toMatchObject({ containerEnded: true });
-  });
-
   it('is played with `berth attach` in a terminal, and left with Ctrl-P Ctrl-Q', async () => {
     await allOver();
     const child = spawn('script', ['-qefc', `${process.execPath} ${CLI} attach ${game.envId}`, '/dev/null'], {
@@ -366,6 +344,28 @@ describe('a game for the terminal', () => {
     await hear(/detached/);
     const [code] = (await once(child, 'exit')) as [number];
     expect(code).toBe(0);
+  });
+
+  it('is played by attaching to it, and goes on when its player leaves', async () => {
+    expect(game.url).toBe('');
+    expect((await client.env.getEnv({ envId: game.envId })).env).toMatchObject({ attachable: true });
+    expect((await client.env.getEnv({ envId: web.envId })).env).toMatchObject({ attachable: false });
+    const play = (): Conversation =>
+      new Conversation(
+        client.exec({ envId: game.envId, attach: true, terminal: { size: { columns: 80, rows: 24 } } }),
+      );
+    const first = play();
+    await first.say('no number\n');
+    await first.hear('That is no number.');
+    first.stream.close();
+    const second = play();
+    await win(
+      (text) => second.hear(text),
+      (text) => second.say(text),
+    );
+    await second.hear('I think of a number');
+    await second.say('quit\n');
+    expect(await second.ended()).toMatchObject({ containerEnded: true });
   });
 });
 

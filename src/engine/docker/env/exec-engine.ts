@@ -17,8 +17,13 @@ import { HostSession } from './host-session.js';
 /** Between two looks at a command that starts or ends; Docker tells neither to its own connection. */
 const FIRST_LOOK_MS = 4;
 const LONGEST_LOOK_MS = 100;
+/** What Docker may take to start a command that nobody waits for any more. */
+const BEGUN_WITHIN_MS = 5_000;
 /** After the connection has ended, Docker may take some time to know the exit code. */
 const EXIT_CODE_WITHIN_MS = 2_000;
+/** 128 + SIGKILL: a command's exit code when its container dies around it, which Docker tells in either order. */
+const KILLED = 137;
+const CONTAINER_END_WITHIN_MS = 2_000;
 /** Ctrl-D. */
 const END_OF_INPUT = 4;
 /** What Docker writes to the connection where it cannot start a command. */
@@ -89,6 +94,7 @@ export class DockerExecEngine implements ExecEngine {
 /** A command that was started in a container. */
 class ExecProcess extends ContainerProcess {
   #session: HostSession | undefined;
+  #killedByUs = false;
 
   constructor(
     private readonly options: DockerExecEngineOptions,
@@ -102,12 +108,14 @@ class ExecProcess extends ContainerProcess {
 
   /** Resolves when it runs, or has run. @throws BerthError INVALID_ARGUMENT for a user or directory that there is not */
   async start(signal: AbortSignal): Promise<void> {
-    await this.connect(this.options.streams, { kind: 'exec', execId: this.execId, tty: this.tty }, signal);
+    const open = { kind: 'exec', execId: this.execId, tty: this.tty } as const;
     try {
-      const { pid } = await this.#look(({ pid, exitCode }) => pid > 0 || exitCode !== undefined, signal);
-      if (pid > 0) this.#session = new HostSession(pid, this.container.id);
-      else await this.#refuse();
+      await this.connect(this.options.streams, open, signal);
+      if (!(await this.#begun(signal))) await this.#refuse();
     } catch (error) {
+      // A client that goes away just now must not leave behind what Docker had begun to start.
+      const within = AbortSignal.timeout(BEGUN_WITHIN_MS);
+      if (signal.aborted && !this.#session) await this.#begun(within).catch(() => undefined);
       await this.close();
       throw error;
     }
@@ -132,6 +140,7 @@ class ExecProcess extends ContainerProcess {
         'EXEC_SIGNAL',
         'Docker runs on another host, and has no way to signal a command there; on a terminal, send Ctrl-C as input',
       );
+    if (name === 'SIGKILL') this.#killedByUs = true;
     try {
       await this.#session?.signal(name);
     } catch (error) {
@@ -149,7 +158,8 @@ class ExecProcess extends ContainerProcess {
     const { calls } = this.options;
     const over = AbortSignal.timeout(EXIT_CODE_WITHIN_MS);
     const looked = await this.#look(({ exitCode }) => exitCode !== undefined, over).catch(() => undefined);
-    const containerEnded = await hasEnded(calls, this.container);
+    const killed = looked?.exitCode === KILLED && !this.#killedByUs;
+    const containerEnded = await hasEnded(calls, this.container, killed ? CONTAINER_END_WITHIN_MS : 0);
     return {
       exitCode: looked?.exitCode,
       containerEnded,
@@ -163,6 +173,13 @@ class ExecProcess extends ContainerProcess {
     } finally {
       this.disconnect();
     }
+  }
+
+  /** Waits until it runs, or has run, or Docker has failed to start it. */
+  async #begun(signal: AbortSignal): Promise<boolean> {
+    const { pid } = await this.#look(({ pid, exitCode }) => pid > 0 || exitCode !== undefined, signal);
+    if (pid > 0) this.#session = new HostSession(pid, this.container.id);
+    return pid > 0;
   }
 
   /** Looks until it is as wanted. */
@@ -234,9 +251,15 @@ class MainProcess extends ContainerProcess {
   }
 }
 
-async function hasEnded(calls: DockerCalls, container: ContainerDetails): Promise<boolean> {
-  const now = await lookAt(calls, container.id);
-  return now === undefined || !runsStill(now, container);
+/** @param withinMs how long to wait for that */
+async function hasEnded(calls: DockerCalls, container: ContainerDetails, withinMs: number): Promise<boolean> {
+  const untilMs = Date.now() + withinMs;
+  for (;;) {
+    const now = await lookAt(calls, container.id);
+    if (now === undefined || !runsStill(now, container)) return true;
+    if (Date.now() >= untilMs) return false;
+    await delay(LONGEST_LOOK_MS / 4);
+  }
 }
 
 /** Undefined: it is gone. */

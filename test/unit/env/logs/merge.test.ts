@@ -51,7 +51,7 @@ describe('several logs as they come', () => {
     await reader.next();
     for (let i = 0; i < 100; i++) await Promise.resolve();
     expect(pulled).toBe(2);
-    await reader.return?.();
+    await reader.return(undefined);
   });
 
   it('stop what waits when the reader leaves', async () => {

@@ -16,6 +16,7 @@ import { SharedServer } from './domain/database/shared-server.js';
 import { StandaloneDatabaseProvider } from './domain/database/standalone.js';
 import { FIXED_ENV_SETTINGS } from './domain/env/config.js';
 import { hostResources } from './domain/env/host-resources.js';
+import { EnvSessions } from './domain/env/exec/env-sessions.js';
 import { EnvOperations } from './domain/env/operations.js';
 import { DATABASE_PREFIX, SubnetPlan } from './domain/ports/subnets.js';
 import { PoolManager } from './domain/pool/pool-manager.js';
@@ -126,7 +127,7 @@ export class Daemon {
       const envs = createEnvs(config, store, docker, providers, logger);
       const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
         sandboxService(executions.executor, executions.directory, defaults, logger),
-        envService(envs, sharedServer, logger),
+        envService({ envs, sharedServer, sessions: createSessions(config, envs, docker, logger), logger }),
         poolService(pools, { defaults, host: hostname() }, logger),
       ]);
       opened.push(pools);
@@ -461,5 +462,22 @@ function createEnvs(
       basePath: resolve(env.basePath === '' ? join(state.dir, 'envs') : env.basePath),
     },
     logger: logger.child({ component: 'env' }),
+  });
+}
+
+function createSessions(
+  { env }: Config,
+  envs: EnvOperations,
+  docker: DockerEngine,
+  logger: Logger,
+): EnvSessions {
+  return new EnvSessions({
+    engine: docker.execs,
+    containers: docker.envs,
+    getEnv: (tenant, envId) => envs.get(tenant, envId),
+    openSession: (tenant, envId, detail) => envs.openSession(tenant, envId, detail),
+    maxPerEnv: env.maxSessions,
+    idleMs: env.sessionIdleMs,
+    logger: logger.child({ component: 'exec' }),
   });
 }

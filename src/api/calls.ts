@@ -1,7 +1,10 @@
+import type { EventEmitter } from 'node:events';
 import type {
+  handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
   Metadata,
+  ServerDuplexStream,
   ServerUnaryCall,
   ServerWritableStream,
   ServiceDefinition,
@@ -12,6 +15,7 @@ import { BerthError, invalid } from '../domain/errors.js';
 import { callerIdViolation } from '../domain/ids.js';
 import type { Logger } from '../telemetry/logger.js';
 import { toServiceError } from './errors.js';
+import { requestsOf } from './request-stream.js';
 
 /** What a handler knows of its call beside the message. */
 export interface CallContext {
@@ -30,6 +34,8 @@ type UnaryHandler<Request, Response> = (
   request: Request,
   context: CallContext,
 ) => Promise<Response> | Response;
+/** What a stream of answers is written to. */
+type Answers<Response> = ServerWritableStream<unknown, Response> | ServerDuplexStream<unknown, Response>;
 type StreamHandler<Request, Response> = (request: Request, context: CallContext) => AsyncIterable<Response>;
 
 /** Adapts a function to a unary method: context in, errors out as `google.rpc.Status`. */
@@ -56,16 +62,24 @@ export function serverStream<Request, Response>(
   logger: Logger,
   handler: StreamHandler<Request, Response>,
 ): handleServerStreamingCall<Request, Response> {
-  return (call) => void pump(call, handler, logger);
+  return (call) => void pump(call, (context) => handler(call.request, context), logger);
 }
 
-async function pump<Request, Response>(
-  call: ServerWritableStream<Request, Response>,
-  handler: StreamHandler<Request, Response>,
+/** The same with a stream of requests, which are pulled from the client only as fast as the handler takes them. */
+export function bidiStream<Request, Response>(
+  logger: Logger,
+  handler: StreamHandler<AsyncIterator<Request>, Response>,
+): handleBidiStreamingCall<Request, Response> {
+  return (call) => void pump(call, (context) => handler(requestsOf(call), context), logger);
+}
+
+async function pump<Response>(
+  call: Answers<Response>,
+  handler: (context: CallContext) => AsyncIterable<Response>,
   logger: Logger,
 ): Promise<void> {
   try {
-    for await (const response of handler(call.request, contextOf(call))) {
+    for await (const response of handler(contextOf(call))) {
       if (call.cancelled) return;
       if (!call.write(response)) await drained(call);
     }
@@ -76,7 +90,7 @@ async function pump<Request, Response>(
 }
 
 /** Resolves when the stream takes more or will never do so again: a cancelled call of grpc-js never drains. */
-function drained(call: ServerWritableStream<unknown, unknown>): Promise<void> {
+function drained(call: Answers<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       call.off('drain', done);
@@ -91,13 +105,12 @@ function drained(call: ServerWritableStream<unknown, unknown>): Promise<void> {
   });
 }
 
-function contextOf(
-  call: ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>,
-): CallContext {
+function contextOf(call: ServerUnaryCall<unknown, unknown> | Answers<unknown>): CallContext {
   const abort = new AbortController();
   const cancel = (): void =>
     abort.abort(new BerthError('CANCELLED', 'the client cancelled, went away, or its deadline passed'));
-  call.on('cancelled', cancel);
+  // The kinds of calls differ in the types of their events only.
+  (call as EventEmitter).on('cancelled', cancel);
   if (call.cancelled) cancel();
   return {
     tenant: tenantOf(call.metadata),

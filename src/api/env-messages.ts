@@ -140,6 +140,7 @@ export function withContainers(env: EnvMessage, row: Env, containers: ProjectCon
     ...env,
     health: liveHealth(row, app),
     containerPort: app.publishedPorts[0] ?? 0,
+    attachable: app.tty === true && app.stdinOpen === true,
     limits: { memoryBytes: app.memoryBytes, cpus: app.cpus, maxProcesses: 0, scratchBytes: 0 },
     containers: containers.map((container) => ({
       service: container.service,

@@ -1,4 +1,3 @@
-import { OutputStream } from '../../clients/typescript/src/gen/berth/v1/common.js';
 import {
   EnvServiceService,
   EnvState,
@@ -15,7 +14,7 @@ import {
 } from '../../clients/typescript/src/gen/berth/v1/env_service.js';
 import { invalid } from '../domain/errors.js';
 import type { SharedServer } from '../domain/database/shared-server.js';
-import type { LogEntry } from '../domain/env/env-queries.js';
+import type { EnvSessions } from '../domain/env/exec/env-sessions.js';
 import type { OperationHandle } from '../domain/env/event-log.js';
 import type { Env, EnvEvent } from '../domain/env/model.js';
 import type { EnvOperations } from '../domain/env/operations.js';
@@ -24,15 +23,24 @@ import type { Logger } from '../telemetry/logger.js';
 import { service, serverStream, type Service, unary, type CallContext } from './calls.js';
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
+import { execEnv } from './exec-env.js';
 import { toExplanation } from './explain-messages.js';
+import { toLogRequest, toLogResponse } from './log-messages.js';
 import { toReconciled } from './reconcile-messages.js';
 import { sharedDatabaseMethods } from './shared-database.js';
-import { refuseUnbuilt } from './unbuilt.js';
 
 type EventResponse = { event: EventMessage };
 
+/** What EnvService is made over. */
+export interface EnvServiceParts {
+  envs: EnvOperations;
+  sharedServer: SharedServer;
+  sessions: EnvSessions;
+  logger: Logger;
+}
+
 /** EnvService over the env domain. */
-export function envService(envs: EnvOperations, sharedServer: SharedServer, logger: Logger): Service {
+export function envService({ envs, sharedServer, sessions, logger }: EnvServiceParts): Service {
   const encode = async (env: Env): Promise<EnvMessage> => {
     return toEnv(env, await envs.present(env));
   };
@@ -66,20 +74,7 @@ export function envService(envs: EnvOperations, sharedServer: SharedServer, logg
     request: StreamEnvLogsRequest,
     { tenant, signal }: CallContext,
   ): AsyncGenerator<StreamEnvLogsResponse> {
-    refuseUnbuiltLogFields(request);
-    const [only] = request.services;
-    const options = {
-      follow: request.follow,
-      ...(request.tail !== undefined && { tail: request.tail }),
-      ...(request.since !== undefined && { since: request.since.getTime() }),
-    };
-    const named = {
-      tenant,
-      envId: request.envId,
-      after: request.after,
-      ...(only !== undefined && { service: only }),
-    };
-    for await (const entry of envs.logs(named, options, signal)) yield toLogEntry(entry);
+    for await (const told of envs.logs(toLogRequest(request, tenant), signal)) yield toLogResponse(told);
   }
 
   return service<EnvServiceServer>(
@@ -124,6 +119,7 @@ export function envService(envs: EnvOperations, sharedServer: SharedServer, logg
       ),
       streamEnvLogs: serverStream(logger, logs),
       ...sharedDatabaseMethods(sharedServer, logger),
+      execEnv: execEnv(sessions, logger),
     },
     logger,
   );
@@ -153,29 +149,4 @@ function toFilter(request: ListEnvsRequest, tenant: string): EnvFilter | undefin
     ...(Object.keys(request.labels).length > 0 && { labels: request.labels }),
     ...(states.length > 0 && { states, includeEnded: true }),
   };
-}
-
-function refuseUnbuiltLogFields(request: StreamEnvLogsRequest): void {
-  refuseUnbuilt([
-    ['until', request.until !== undefined],
-    ['contains', request.contains !== ''],
-    ['stream', request.stream !== OutputStream.UNSPECIFIED],
-    ['services', request.services.length > 1],
-  ]);
-}
-
-function toLogEntry({ service, chunk, cursor }: LogEntry): StreamEnvLogsResponse {
-  const stream = chunk.stream === 'stdout' ? OutputStream.STDOUT : OutputStream.STDERR;
-  return {
-    cursor,
-    entry: {
-      $case: 'line',
-      value: { service, stream, time: new Date(chunk.timestamp), text: withoutEnd(chunk.data) },
-    },
-  };
-}
-
-function withoutEnd(line: Uint8Array): Buffer {
-  const buffer = Buffer.from(line.buffer, line.byteOffset, line.byteLength);
-  return buffer.at(-1) === 0x0a ? buffer.subarray(0, -1) : buffer;
 }

@@ -25,6 +25,17 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** A moment: an ISO time, or a time span before now. */
+export function moment(text: string): Date {
+  const ago = parseDuration(text);
+  const at = ago === undefined ? Date.parse(text) : Date.now() - ago;
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError(
+      'It must be a time such as 2026-01-31T10:00:00Z, or 10m for ten minutes ago.',
+    );
+  return new Date(at);
+}
+
 /** CPUs as a fraction. */
 export function cpuCount(text: string): number {
   const cpus = Number(text);

@@ -1,11 +1,14 @@
 import type { Readable, Writable } from 'node:stream';
 
 /** A stream of text or bytes that may be a terminal. */
-export type OutputStreamLike = Writable & { isTTY?: boolean; columns?: number };
+export type OutputStreamLike = Writable & { isTTY?: boolean; columns?: number; rows?: number };
+
+/** Input that may be a terminal, and can then hand on each key as it is pressed. */
+export type InputStreamLike = Readable & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
 
 /** Everything that the CLI touches of its process, so that tests can give it something else. */
 export interface CliIo {
-  stdin: Readable & { isTTY?: boolean };
+  stdin: InputStreamLike;
   stdout: OutputStreamLike;
   stderr: OutputStreamLike;
   env: NodeJS.ProcessEnv;

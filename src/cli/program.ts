@@ -7,6 +7,7 @@ import { cancelCommand } from './commands/cancel.js';
 import { databaseCommand } from './commands/database.js';
 import { deployCommand } from './commands/deploy.js';
 import { doctorCommand } from './commands/doctor.js';
+import { execCommand } from './commands/exec.js';
 import { executionsCommand } from './commands/executions.js';
 import { explainCommand } from './commands/explain.js';
 import { extendCommand } from './commands/extend.js';
@@ -35,6 +36,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     deployCommand(cli),
     psCommand(cli),
     logsCommand(cli),
+    execCommand(cli),
     stopCommand(cli),
     startCommand(cli),
     resetCommand(cli),

@@ -357,6 +357,16 @@ export const configSchema = z.strictObject({
           ),
         })
         .prefault({}),
+      maxSessions: int(
+        16,
+        { min: 1, max: 1_000 },
+        'Commands and attached clients (ExecEnv) that one env may have at once.',
+      ),
+      sessionIdleMs: int(
+        60 * MINUTE,
+        { min: 1_000, max: 24 * 60 * MINUTE },
+        'Time without input and output after which a session (ExecEnv) is ended.',
+      ),
       maxConcurrentOperations: int(10, { min: 1, max: 1_000 }, 'Deployments at once; more wait in order.'),
       maxQueuedOperations: int(
         100,

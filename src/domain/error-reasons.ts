@@ -64,6 +64,10 @@ export const ERROR_REASONS = {
     'Docker refused to create or start a container of the env.',
   ],
   CONTAINER_STOP_FAILED: ['FAILED_PRECONDITION', 'A container of the env could not be stopped or removed.'],
+  EXEC_SIGNAL: [
+    'FAILED_PRECONDITION',
+    'berthd cannot signal a command in an env: Docker is on another host, or berthd may not.',
+  ],
   APP_EXITED: ['FAILED_PRECONDITION', 'The app ended before it was ready.'],
   APP_NOT_READY: ['DEADLINE_EXCEEDED', 'The app did not answer in time.'],
   ENV_DIRECTORY: ['FAILED_PRECONDITION', 'The directory of the env cannot be made, written or removed.'],

@@ -106,6 +106,6 @@ async function* serverStream(
   }
 }
 
-function deadlineOf(timeoutMs: number | undefined): number | undefined {
+export function deadlineOf(timeoutMs: number | undefined): number | undefined {
   return timeoutMs === undefined ? undefined : Date.now() + timeoutMs;
 }

@@ -1,5 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
-import { callsOf, type Calls } from './calls.js';
+import { callsOf, type CallOptions, type Calls } from './calls.js';
 import { Connection, type ConnectOptions } from './connection.js';
 import {
   DeployEnvRequest,
@@ -8,6 +8,7 @@ import {
   StreamEnvLogsRequest,
   type DeepPartial,
   type EnvEvent,
+  type ExecEnvStart,
   type StreamEnvLogsResponse,
 } from './gen/berth/v1/env_service.js';
 import { PoolServiceClient, PoolServiceService } from './gen/berth/v1/pool_service.js';
@@ -17,6 +18,7 @@ import {
   SandboxServiceService,
   type ExecuteEvent,
 } from './gen/berth/v1/sandbox_service.js';
+import { ExecStream } from './exec.js';
 import { attached, executed } from './executions.js';
 import { events, newRequestId, operationEvents } from './operations.js';
 import { resumed, type ResumeOptions } from './resume.js';
@@ -153,7 +155,10 @@ export class BerthClient {
     );
   }
 
-  /** What the containers of an env wrote. With `follow` it does not end by itself; a lost connection is taken up again. */
+  /**
+   * What the services of an env wrote. With `follow` it goes on over restarts and replacements of the containers and ends
+   * when the env is gone. A lost connection is taken up again, without a line lost or repeated.
+   */
   envLogs(
     request: DeepPartial<StreamEnvLogsRequest>,
     options?: ResumeOptions,
@@ -172,6 +177,11 @@ export class BerthClient {
       },
       options,
     );
+  }
+
+  /** Runs a command in an env, a shell where none is given, or attaches to its main process; see `ExecStream`. */
+  exec(start: DeepPartial<ExecEnvStart>, options?: CallOptions): ExecStream {
+    return new ExecStream(this.generated.env, start, options);
   }
 
   /** Cancels what is under way and closes the connection. */

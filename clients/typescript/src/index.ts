@@ -2,6 +2,7 @@ export { status } from '@grpc/grpc-js';
 export { BerthClient, connect, type RunOptions } from './client.js';
 export type { CallOptions, Calls } from './calls.js';
 export { DEFAULT_ADDRESS, type ConnectOptions } from './connection.js';
+export { ExecStream } from './exec.js';
 export { operationEnd, type OperationEnd } from './operations.js';
 export type { ResumeOptions } from './resume.js';
 export { BerthRpcError, type Violation } from './rpc-error.js';

@@ -1,6 +1,6 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { OutputStream, StreamEnvLogsResponse } from '../../../clients/typescript/src/index.js';
-import { collected, wholeNumber } from '../arguments.js';
+import { collected, moment, wholeNumber } from '../arguments.js';
 import { newCommand, type Cli } from '../command.js';
 import { resolveEnvId } from '../env-id.js';
 import { EXIT } from '../exit-codes.js';
@@ -10,19 +10,28 @@ import type { CommonOptions, Session } from '../session.js';
 interface LogsOptions extends CommonOptions {
   follow?: boolean;
   tail?: number;
+  since?: Date;
+  until?: Date;
   service?: string[];
+  contains?: string;
+  stream?: keyof typeof STREAMS;
   timestamps?: boolean;
 }
 
+const STREAMS = { stdout: OutputStream.STDOUT, stderr: OutputStream.STDERR };
 const APP = 'app';
 const NEW_LINE = Buffer.from('\n');
 
 export function logsCommand(cli: Cli): Command {
   return newCommand('logs', 'show what the containers of an env wrote')
     .argument('<env>', 'id of an env, or the beginning of one')
-    .option('-f, --follow', 'stay and show what is new')
+    .option('-f, --follow', 'stay and show what is new, over restarts and replacements')
     .option('-n, --tail <lines>', 'only the last so many lines', wholeNumber)
-    .option('--service <name>', 'only of this service (app, db)', collected)
+    .option('--since <time>', 'only from then on: 2026-01-31T10:00:00Z, or 10m for ten minutes ago', moment)
+    .option('--until <time>', 'only before then, without --follow', moment)
+    .option('--service <name>', 'only of this service (app, db), may be repeated; default: all', collected)
+    .option('--contains <text>', 'only lines with this text')
+    .addOption(new Option('--stream <output>', 'only this output').choices(Object.keys(STREAMS)))
     .option('-t, --timestamps', 'show when each line was written')
     .action(async (given: string, options: LogsOptions) => {
       await cli.perform(
@@ -30,7 +39,9 @@ export function logsCommand(cli: Cli): Command {
         async (session) => {
           const { client, signal, out, err, json } = session;
           const envId = await resolveEnvId(client, given, { signal });
-          const request = { envId, follow: options.follow, tail: options.tail, services: options.service };
+          const { follow, tail, since, until, contains, service: services } = options;
+          const stream = options.stream && STREAMS[options.stream];
+          const request = { envId, follow, tail, since, until, contains, services, stream };
           const onResume = (): void => {
             if (!json) err.line(err.paint('dim', '-- connection lost, reconnecting --'));
           };

@@ -74,8 +74,25 @@ export interface EnvEngine {
   /** Connections to a running container; undefined where the host of Docker is another one, or it does not run. */
   connections(containerId: string, signal?: AbortSignal): Promise<ConnectionCount | undefined>;
 
-  /** Log of one container. Backpressure: nothing is read ahead beyond a bounded buffer while the consumer does not pull. */
+  /**
+   * Log of one container. Backpressure: nothing is read ahead beyond a bounded buffer while the consumer does not pull.
+   * @throws LogReaderBehind, after what had been read, with `giveUpAfterMs`
+   */
   logs(containerId: string, options: LogOptions, signal?: AbortSignal): AsyncIterable<LogChunk>;
+
+  /**
+   * Asks that the container not be removed by this engine before its log has been read to the end. `remove` waits for the
+   * returned function to be called, at most three seconds.
+   */
+  holdLog(containerId: string): () => void;
+
+  /** Resolves when Docker answers, at once where it does. @throws the signal's reason */
+  available(signal: AbortSignal): Promise<void>;
+}
+
+/** The reader of a log took nothing for so long that the stream was given up; it may go on behind its last line. */
+export class LogReaderBehind extends Error {
+  override readonly name = 'LogReaderBehind';
 }
 
 export interface ProjectContainer {
@@ -100,6 +117,11 @@ export interface ProjectContainer {
   cpus: number;
   /** Addresses by network name. */
   addresses: Record<string, string>;
+  /** When it last ended, milliseconds since the epoch; 0: never. */
+  finishedAt?: number;
+  /** Whether its main process has a terminal, and standard input that can be attached to. */
+  tty?: boolean;
+  stdinOpen?: boolean;
 }
 
 export interface ContainerUse {
@@ -140,15 +162,18 @@ export interface OwnedThing {
 export interface LogOptions {
   follow: boolean;
   /** Lines from the end; undefined: all. */
-  tail?: number;
-  /** Milliseconds since the epoch. */
-  since?: number;
+  tail?: number | undefined;
+  /** Only what was written from then on, and before then. Milliseconds since the epoch. */
+  since?: number | undefined;
+  until?: number | undefined;
+  /** With a full buffer, how long to wait for a reader that takes nothing. Default: without end. */
+  giveUpAfterMs?: number;
 }
 
 export interface LogChunk {
   stream: 'stdout' | 'stderr';
   /** Docker's time of the line, nanoseconds kept as text (RFC 3339). */
   timestamp: string;
-  /** One line with its line end, or a part of a very long one (at most 64 KiB). */
+  /** One line with its line end, or a part of a very long one (at most 16 KiB and a line end). */
   data: Uint8Array;
 }

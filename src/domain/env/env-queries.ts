@@ -1,22 +1,14 @@
-import { BerthError, invalid, isBerthError } from '../errors.js';
+import { invalid, isBerthError } from '../errors.js';
 import { callerIdViolation } from '../ids.js';
 import type { ActiveOperations } from './active-operations.js';
-import type { LogChunk, LogOptions, ProjectContainer } from './engine.js';
+import type { ProjectContainer } from './engine.js';
 import type { EnvServices } from './env-services.js';
-import { behind, logCursor, parseLogCursor, placed } from './log-cursor.js';
 import type { Env, EnvEvent, OperationKind } from './model.js';
 import { checkEnvId, envNotFound, labelsViolation } from './requests.js';
 import type { EnvFilter, Page } from './store.js';
 
 const DEFAULT_PAGE_SIZE = 50;
 const MAX_PAGE_SIZE = 500;
-
-/** A line of a service's log, and where to go on behind it. */
-export interface LogEntry {
-  service: string;
-  chunk: LogChunk;
-  cursor: string;
-}
 
 /** What happens to an env besides its row. */
 export interface EnvPresence {
@@ -93,31 +85,5 @@ export class EnvQueries {
       throw error;
     });
     return found.sort((a, b) => env.containerIds.indexOf(a.id) - env.containerIds.indexOf(b.id));
-  }
-
-  async *logs(
-    request: { tenant: string; envId: string; service?: string; after?: string },
-    options: LogOptions,
-    signal: AbortSignal,
-  ): AsyncIterable<LogEntry> {
-    const after = request.after ? parseLogCursor(request.after) : undefined;
-    const env = await this.get(request.tenant, request.envId);
-    const service = request.service || 'app';
-    const containers = await this.services.engine.inspect(env.id, signal);
-    const container = containers.find((one) => one.service === service);
-    if (!container) {
-      throw new BerthError(
-        'ENV_CONTAINER_MISSING',
-        `${env.id} is ${env.state} and has no container of the service "${service}", so there is no log`,
-        { resource: { type: 'env', name: env.id }, metadata: { service } },
-      );
-    }
-    const wanted = after === undefined ? options : behind(after, options);
-    for await (const { chunk, place } of placed(
-      this.services.engine.logs(container.id, wanted, signal),
-      after,
-    )) {
-      yield { service, chunk, cursor: logCursor(place) };
-    }
   }
 }

@@ -1,15 +1,17 @@
 import { BerthError } from '../errors.js';
 import { ActiveOperations } from './active-operations.js';
 import { Deployer } from './deployer.js';
-import type { LogOptions, ProjectContainer } from './engine.js';
+import type { ProjectContainer } from './engine.js';
 import { Deployments } from './deployments.js';
-import { EnvQueries, type EnvPresence, type LogEntry } from './env-queries.js';
+import { EnvQueries, type EnvPresence } from './env-queries.js';
 import type { EnvDomainOptions, EnvServices } from './env-services.js';
 import { buildServices } from './env-services.js';
 import type { OperationHandle } from './event-log.js';
 import { EnvLife } from './life/env-life.js';
 import { Explanations, type Explanation } from './life/explanation.js';
 import { Extensions, type ExtendRequest } from './life/extension.js';
+import { EnvLogs, type ToldEntry } from './logs/env-logs.js';
+import type { LogRequest } from './logs/request.js';
 import type { ActivityKind, Env, EnvEvent } from './model.js';
 import type { Plan } from './plan.js';
 import { OperationAttempts } from './operation-attempts.js';
@@ -42,6 +44,7 @@ export class EnvOperations {
   readonly #extensions: Extensions;
   readonly #explanations: Explanations;
   readonly #life: EnvLife;
+  readonly #logs: EnvLogs;
 
   constructor(options: EnvDomainOptions) {
     const services = buildServices(options);
@@ -57,6 +60,13 @@ export class EnvOperations {
     this.#recovery = new Recovery(services, this.#active, start);
     this.#reconciler = new Reconciler(services, this.#active);
     this.#queries = new EnvQueries(services, this.#active);
+    const getEnv = this.#queries.get.bind(this.#queries);
+    this.#logs = new EnvLogs({
+      engine: services.engine,
+      events: services.events,
+      store: services.store,
+      getEnv,
+    });
     const begins = [services, this.#active, this.#attempts, start, this.#recovery] as const;
     const preflight = new Preflight(services, this.#active, () => this.sweep());
     this.#deployments = new Deployments(...begins, preflight);
@@ -173,17 +183,13 @@ export class EnvOperations {
     return this.#queries.containers(env, signal);
   }
 
-  /** Log of one service's container, `app` by default; with `after`, behind the entry of that cursor. @throws ENV_NOT_FOUND, ENV_CONTAINER_MISSING */
-  async *logs(
-    request: { tenant: string; envId: string; service?: string; after?: string },
-    options: LogOptions,
-    signal: AbortSignal,
-  ): AsyncIterable<LogEntry> {
+  /** What the services of an env wrote. @throws as `EnvLogs.stream` */
+  async *logs(request: LogRequest, signal: AbortSignal): AsyncIterable<ToldEntry> {
     const { tenant, envId } = request;
     await this.#queries.get(tenant, envId);
     const session = this.openSession(tenant, envId, 'StreamEnvLogs');
     try {
-      yield* this.#queries.logs(request, options, signal);
+      yield* this.#logs.stream(request, signal);
     } finally {
       session.close();
     }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../telemetry/logger.js';
 import { deferred } from '../../lib/deferred.js';
+import { unlessAborted } from '../../lib/unless-aborted.js';
 import type { DockerCalls } from './docker-calls.js';
 import { DockerError, unreachableText } from './docker-error.js';
 import type { DockerStream, DockerStreams } from './docker-streams.js';
@@ -59,6 +60,17 @@ export class DockerAvailability {
     if (this.#state.state !== 'up') return undefined;
     this.#subscribers.add(subscriber);
     return () => this.#subscribers.delete(subscriber);
+  }
+
+  /** Resolves when Docker is up, at once where it is. @throws the signal's reason */
+  async whenUp(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#state.state === 'up') return;
+    const up = deferred();
+    const unsubscribe = this.onChange(({ state }) => {
+      if (state === 'up') up.resolve();
+    });
+    await unlessAborted(up.promise, signal).finally(unsubscribe);
   }
 
   /** Resolves when the first attempt is over, whatever came of it. */

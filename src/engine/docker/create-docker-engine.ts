@@ -4,6 +4,7 @@ import { DockerCalls } from './docker-calls.js';
 import { DockerStreams } from './docker-streams.js';
 import { DockerDatabaseEngine } from './database/engine.js';
 import { DockerEnvEngine } from './env/engine.js';
+import { DockerExecEngine } from './env/exec-engine.js';
 import { DockerSandboxEngine, type GvisorOptions } from './sandbox/engine.js';
 
 export interface DockerEngineOptions {
@@ -31,6 +32,7 @@ export interface DockerEngine {
   sandboxes: DockerSandboxEngine;
   envs: DockerEnvEngine;
   databases: DockerDatabaseEngine;
+  execs: DockerExecEngine;
   availability: DockerAvailability;
   /** Ends all streams and threads. Containers stay as they are. */
   close(): Promise<void>;
@@ -62,6 +64,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   });
   const envs = new DockerEnvEngine({ calls, streams, availability, owner, sameHost, logger });
   const databases = new DockerDatabaseEngine({ calls, streams, owner });
+  const execs = new DockerExecEngine({ calls, streams, sameHost });
   availability.onChange(({ state }) => {
     if (state === 'up') sandboxes.dockerCameBack();
   });
@@ -70,6 +73,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
     sandboxes,
     envs,
     databases,
+    execs,
     availability,
     async close() {
       await availability.close();

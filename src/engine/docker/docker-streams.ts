@@ -21,7 +21,7 @@ export interface DockerStreamsOptions {
 
 export interface StreamReceiver {
   /** In order; never after `ended`. */
-  message(message: Extract<FromStream, { kind: 'bytes' | 'event' | 'diagnostics' }>): void;
+  message(message: Extract<FromStream, { kind: 'bytes' | 'event' | 'diagnostics' | 'written' }>): void;
   /** Called once, for a stream that had opened. */
   ended(failure: DockerFailure | undefined): void;
 }
@@ -157,6 +157,11 @@ export class DockerStream {
     if (this.#state === 'open') this.#post({ kind: 'credit', bytes });
   }
 
+  /** `exec`: no more is written. */
+  endInput(): void {
+    if (this.#state === 'open') this.#post({ kind: 'end_input' });
+  }
+
   /** Idempotent; `ended` follows. */
   cancel(): void {
     if (this.#state !== 'ended') this.#post({ kind: 'cancel' });
@@ -173,6 +178,7 @@ export class DockerStream {
       case 'bytes':
       case 'event':
       case 'diagnostics':
+      case 'written':
         this.receiver.message(message);
         return;
       case 'opened':

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compose, hasCompose } from '../../support/compose.js';
 import { Death } from '../../support/env/dying-store.js';
 import { named } from '../../support/env/env-harness.js';
-import { appFiles, docker, EnvWorld } from './env-world.js';
+import { EnvWorld, appFiles, docker, logRequest } from './env-world.js';
 
 const NODE_SERVER = `
 require('http').createServer((request, response) => {
@@ -181,14 +181,10 @@ describe('a deployment in Docker', () => {
     const { env } = await world.deploy('logs', NODE);
     const lines: string[] = [];
     const controller = new AbortController();
-    const logs = world.operations.logs(
-      { tenant: 'default', envId: env.id },
-      { follow: true },
-      controller.signal,
-    );
+    const logs = world.operations.logs(logRequest(env.id, { follow: true }), controller.signal);
     await fetch(`${env.url}/first`);
-    for await (const { chunk } of logs) {
-      lines.push(Buffer.from(chunk.data).toString());
+    for await (const { entry } of logs) {
+      if (entry.kind === 'line') lines.push(Buffer.from(entry.chunk.data).toString());
       if (lines.includes('request /first\n')) break;
     }
     controller.abort();

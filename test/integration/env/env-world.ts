@@ -20,6 +20,7 @@ import type { AppFile } from '../../../src/domain/env/app/files.js';
 import type { EnvConfig } from '../../../src/domain/env/config.js';
 import type { OperationHandle } from '../../../src/domain/env/event-log.js';
 import { isTerminal, type EnvEvent } from '../../../src/domain/env/model.js';
+import type { LogRequest } from '../../../src/domain/env/logs/request.js';
 import type { DeployRequest } from '../../../src/domain/env/requests.js';
 import type { EnvStore } from '../../../src/domain/env/store.js';
 import { SilentLogger } from '../../support/silent-logger.js';
@@ -50,7 +51,10 @@ export class EnvWorld {
   sharedServer!: SharedServer;
   config!: EnvConfig;
 
-  static async open(settings: Partial<EnvConfig> = {}): Promise<EnvWorld> {
+  static async open(
+    settings: Partial<EnvConfig> = {},
+    dockerHost = 'unix:///var/run/docker.sock',
+  ): Promise<EnvWorld> {
     const world = new EnvWorld();
     world.directory = await mkdtemp(join(tmpdir(), 'berth-env-world-'));
     world.config = {
@@ -87,7 +91,7 @@ export class EnvWorld {
     const { logger, owner } = world;
     world.store = await openStore({ sqlitePath: join(world.directory, 'berth.db'), logger });
     world.engine = await createDockerEngine({
-      dockerHost: 'unix:///var/run/docker.sock',
+      dockerHost,
       owner,
       seccompProfilePath: join(TEMPLATES, 'seccomp/sandbox.json'),
       hostsFile: join(TEMPLATES, 'sandbox/hosts'),
@@ -204,4 +208,20 @@ export function appFiles(metadata: object, files: Record<string, string>): AppFi
     content: Buffer.from(text),
     mode: 0,
   }));
+}
+
+export function logRequest(envId: string, more: Partial<LogRequest> = {}): LogRequest {
+  return {
+    tenant: 'default',
+    envId,
+    follow: false,
+    services: [],
+    tail: undefined,
+    after: '',
+    since: undefined,
+    until: undefined,
+    contains: '',
+    stream: undefined,
+    ...more,
+  };
 }

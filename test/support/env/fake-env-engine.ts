@@ -196,6 +196,12 @@ export class FakeEnvEngine implements EnvEngine {
     }
   }
 
+  holdLog(): () => void {
+    return () => {};
+  }
+
+  async available(): Promise<void> {}
+
   /** Everything there is, for assertions. */
   owned(): OwnedThing[] {
     return [...this.projects].flatMap(([envId, project]) => [

@@ -157,6 +157,29 @@ test('logs --json and --timestamps', async () => {
   expect(stamped.io.out.text).toBe('2026-01-02T03:04:05.678Z hello\n');
 });
 
+test('logs chooses by time, text and output', async () => {
+  let asked: StreamEnvLogsRequest | undefined;
+  await daemon({
+    env: {
+      streamEnvLogs(call) {
+        asked = call.request;
+        call.end();
+      },
+    },
+  });
+  const times = ['--since', '2026-01-31T10:00:00Z', '--until', '2026-01-31T11:00:00Z'];
+  expect((await berth(['logs', ...times, '--contains', 'oh no', '--stream', 'stderr', ONE])).code).toBe(0);
+  expect(asked).toMatchObject({
+    since: new Date('2026-01-31T10:00:00Z'),
+    until: new Date('2026-01-31T11:00:00Z'),
+    contains: 'oh no',
+    stream: OutputStream.STDERR,
+  });
+  await berth(['logs', '--since', '10m', ONE]);
+  expect(Date.now() - asked!.since!.getTime()).toBeGreaterThanOrEqual(600_000);
+  expect((await berth(['logs', '--since', 'yesterday', ONE])).code).toBe(2);
+});
+
 test('logs -f stays until Ctrl-C and then says nothing', async () => {
   await daemon({ env: { streamEnvLogs: (call) => void call.write(line(`follow=${call.request.follow}`)) } });
   const io = newIo();

@@ -56,10 +56,11 @@ describe('log of a container without a terminal', () => {
     expect(plain(decode('framed', bytes, pieceBytes))).toEqual(expected);
   });
 
-  it('cuts a very long message into parts of 64 KiB with the same time', () => {
+  it('cuts a very long message into parts of 16 KiB and a line end with the same time', () => {
     const text = 'x'.repeat(150_000);
     const chunks = decode('framed', message(1, `${TIME} ${text}`), 10_000);
-    expect(chunks.map((c) => c.data.length)).toEqual([65536, 65536, 150_000 - 2 * 65536]);
+    const part = 16 * 1024 + 2;
+    expect(chunks.map((c) => c.data.length)).toEqual([...Array<number>(9).fill(part), 150_000 - 9 * part]);
     expect(new Set(chunks.map((c) => c.timestamp))).toEqual(new Set([TIME]));
     expect(Buffer.concat(chunks.map((c) => c.data)).toString()).toBe(text);
   });
@@ -93,7 +94,8 @@ describe('log of a container with a terminal', () => {
     const line = `${'a'.repeat(16 * 1024)}${'b'.repeat(100)}\n`;
     const chunks = decode('tty', Buffer.from(`${TIME} ${line}${LATER} next\n`), 500);
     expect(plain(chunks)).toEqual([
-      ['stdout', TIME, line],
+      ['stdout', TIME, line.slice(0, 16 * 1024 + 2)],
+      ['stdout', TIME, line.slice(16 * 1024 + 2)],
       ['stdout', LATER, 'next\n'],
     ]);
     expect(plain(decode('tty', Buffer.from(`${TIME} ${'a'.repeat(16 * 1024)}\n`)))).toHaveLength(1);

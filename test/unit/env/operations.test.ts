@@ -319,7 +319,11 @@ describe('stop, start, destroy', () => {
     const signal = AbortSignal.timeout(1_000);
     const watched = operations.watch({ tenant: 'other', envId: env.id, afterSeq: 0 }, signal);
     await expect(watched[Symbol.asyncIterator]().next()).rejects.toMatchObject(expected);
-    const logs = operations.logs({ tenant: 'other', envId: env.id }, { follow: false }, signal);
+    const request = { services: [], tail: undefined, after: '', since: undefined, until: undefined };
+    const logs = operations.logs(
+      { tenant: 'other', envId: env.id, follow: false, contains: '', stream: undefined, ...request },
+      signal,
+    );
     await expect(logs[Symbol.asyncIterator]().next()).rejects.toMatchObject(expected);
     expect(world.store.envs.get(env.id)?.state).toBe('running');
     const theirs = await world.deploy({ tenant: 'other' });

@@ -25,6 +25,7 @@ import type { DockerEvent } from '../worker/stream-messages.js';
 import { CONFIG_HASH_LABEL, projectFilter, SERVICE_LABEL, serviceLabels } from './compose-labels.js';
 import { readConnections } from './connections.js';
 import { furtherEndpoints, serviceContainerBody } from './container-config.js';
+import { LogHolds } from './log-holds.js';
 import { readContainerLog } from './logs.js';
 import { ensureNetwork, ensureVolume, removeNetwork, removeVolume } from './networks-and-volumes.js';
 import { stopOrder } from './stop-order.js';
@@ -49,10 +50,11 @@ export interface DockerEnvEngineOptions {
   logger: Logger;
 }
 
-/** Compose projects through Docker's API. Holds no state but a memory for pids: what there is, Docker's labels say. */
+/** Compose projects through Docker's API. What there is, Docker's labels say; its own state is a memory for pids, and who reads a log. */
 export class DockerEnvEngine implements EnvEngine {
   /** First processes of containers, by container id, to spare an inspection each time; each is checked when used. */
   readonly #pids = new Map<string, number>();
+  readonly #holds = new LogHolds();
 
   constructor(private readonly options: DockerEnvEngineOptions) {}
 
@@ -153,6 +155,7 @@ export class DockerEnvEngine implements EnvEngine {
         removed.push(thing);
       };
       const containers = await calls.run({ op: 'listContainers', labels }, { signal });
+      await this.#holds.released(containers.map(({ id }) => id));
       await allDone(
         containers.map(({ id, name }) => removal({ kind: 'container', name }, removeContainer(calls, id))),
       );
@@ -307,6 +310,14 @@ export class DockerEnvEngine implements EnvEngine {
     return readContainerLog(this.options.streams, containerId, options, signal);
   }
 
+  holdLog(containerId: string): () => void {
+    return this.#holds.hold(containerId);
+  }
+
+  available(signal: AbortSignal): Promise<void> {
+    return this.options.availability.whenUp(signal);
+  }
+
   #subscribe(
     doing: string,
     onEnd: (error: Error | undefined) => void,
@@ -334,7 +345,9 @@ export class DockerEnvEngine implements EnvEngine {
   ): Promise<ContainerDetails> {
     const { calls, owner } = this.options;
     const kept = present.find((container) => container.labels[CONFIG_HASH_LABEL] === service.configHash);
-    for (const outdated of present.filter((container) => container !== kept)) {
+    const others = present.filter((container) => container !== kept);
+    await this.#holds.released(others.map(({ id }) => id));
+    for (const outdated of others) {
       await removeContainer(calls, outdated.id);
     }
     if (kept) return kept;

@@ -7,6 +7,7 @@ export type ContainerCreateBody = Omit<Docker.ContainerCreateOptions, 'name' | '
 export type NetworkCreateBody = Omit<Docker.NetworkCreateOptions, 'abortSignal'>;
 export type VolumeCreateBody = Omit<Docker.VolumeCreateOptions, 'abortSignal'>;
 export type EndpointBody = Docker.EndpointSettings;
+export type ExecCreateBody = Omit<Docker.ExecCreateOptions, 'abortSignal'>;
 export type MountBody = Docker.MountSettings;
 
 /** One short call to Docker. `labels` are filters such as `dev.berth.owner=berth`, all of which must match. */
@@ -25,6 +26,10 @@ export type DockerCall =
   | { op: 'containerSize'; id: string }
   | { op: 'listContainers'; labels: string[] }
   | RunInContainerCall
+  | { op: 'resizeContainer'; id: string; columns: number; rows: number }
+  | { op: 'createExec'; containerId: string; body: ExecCreateBody }
+  | { op: 'inspectExec'; id: string }
+  | { op: 'resizeExec'; id: string; columns: number; rows: number }
   | { op: 'createNetwork'; body: NetworkCreateBody }
   | { op: 'inspectNetwork'; id: string }
   | { op: 'connectNetwork'; id: string; containerId: string; endpoint: EndpointBody }
@@ -64,6 +69,11 @@ export interface CallResults {
   containerSize: { writtenBytes: number };
   listContainers: ContainerSummary[];
   runInContainer: { exitCode: number; stdout: string; stderr: string };
+  resizeContainer: null;
+  createExec: { id: string };
+  /** `pid` on the daemon's host; 0: not started. `exitCode` undefined: not ended. */
+  inspectExec: { pid: number; exitCode: number | undefined };
+  resizeExec: null;
   createNetwork: { id: string };
   inspectNetwork: NetworkDetails;
   connectNetwork: null;
@@ -91,6 +101,10 @@ export interface ContainerDetails {
   /** Milliseconds since the epoch; 0 when it does not run. */
   startedAt: number;
   createdAt: number;
+  /** When it last ended, milliseconds since the epoch; 0: never. */
+  finishedAt: number;
+  tty: boolean;
+  stdinOpen: boolean;
   restartCount: number;
   /** Ports of the container that are published, lowest first. */
   publishedPorts: number[];

@@ -84,6 +84,22 @@ async function perform(
     }
     case 'runInContainer':
       return runInContainer(docker, call, abortSignal);
+    case 'resizeContainer':
+      return nothing(
+        docker
+          .getContainer(call.id)
+          .resize({ w: call.columns, h: call.rows, ...abortable }) as Promise<unknown>,
+      );
+    case 'createExec':
+      return { id: (await docker.getContainer(call.containerId).exec({ ...call.body, abortSignal })).id };
+    case 'inspectExec': {
+      const { Pid, Running, ExitCode } = await docker.getExec(call.id).inspect({ abortSignal });
+      return { pid: Pid ?? 0, exitCode: Running ? undefined : (ExitCode ?? undefined) };
+    }
+    case 'resizeExec':
+      return nothing(
+        docker.getExec(call.id).resize({ w: call.columns, h: call.rows, ...abortable }) as Promise<unknown>,
+      );
     case 'createNetwork':
       return { id: (await docker.createNetwork({ ...call.body, abortSignal })).id };
     case 'inspectNetwork':

@@ -1,7 +1,8 @@
 import type { LogRecordWriter } from '../log-records.js';
 import type { StdcopyReceiver } from './stdcopy-demultiplexer.js';
 
-const CHUNK_BYTES = 64 * 1024;
+/** As long as Docker's own messages: 16 KiB of a line, and its end. */
+const CHUNK_BYTES = 16 * 1024 + 2;
 /** Docker's times have 30 characters; anything much longer before the first space is not one. */
 const TIMESTAMP_BYTES = 64;
 const SPACE = 0x20;
@@ -9,7 +10,7 @@ const NONE = new Uint8Array(0);
 
 /**
  * Makes records of log messages. A message is a timestamp, a space and one line (or the part of a long line that Docker
- * stored as a message of its own); it becomes one record, or several of 64 KiB. Holds one buffer of that size.
+ * stored as a message of its own); it becomes one record, or several of 16 KiB. Holds one buffer of that size.
  */
 export class LogAssembler implements StdcopyReceiver {
   readonly #held = new Uint8Array(CHUNK_BYTES);

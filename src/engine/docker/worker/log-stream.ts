@@ -81,7 +81,8 @@ function openLog(
           stderr: true,
           timestamps: true,
           tail: open.tail ?? 'all',
-          ...(open.sinceMs === undefined ? {} : { since: (open.sinceMs / 1000).toFixed(3) }),
+          ...(open.sinceMs === undefined ? {} : { since: seconds(open.sinceMs) }),
+          ...(open.untilMs === undefined ? {} : { until: seconds(open.untilMs) }),
         },
       },
       (error: unknown, response: unknown) => {
@@ -90,4 +91,8 @@ function openLog(
       },
     );
   });
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(3);
 }

@@ -41,6 +41,10 @@ export class Outlet {
     this.#spend(bytes);
   }
 
+  written(bytes: number): void {
+    this.#post({ kind: 'written', bytes });
+  }
+
   diagnostics(line: string): void {
     this.#post({ kind: 'diagnostics', line });
   }

@@ -29,6 +29,10 @@ export function containerShape(info: Docker.ContainerInspectInfo): ContainerDeta
     image: info.Config.Image,
     startedAt: info.State.Running ? Date.parse(info.State.StartedAt) : 0,
     createdAt: Date.parse(info.Created),
+    // Docker's year 1 stands for never.
+    finishedAt: Math.max(0, Date.parse(info.State.FinishedAt) || 0),
+    tty: info.Config.Tty,
+    stdinOpen: info.Config.OpenStdin,
     restartCount: info.RestartCount,
     publishedPorts: Object.keys((info.HostConfig.PortBindings ?? {}) as object)
       .map((port) => Number.parseInt(port, 10))

@@ -12,7 +12,12 @@ export type StreamOpen =
       follow: boolean;
       tail: number | undefined;
       sinceMs: number | undefined;
+      untilMs: number | undefined;
     }
+  /** Input and output of a command that was made in a container; opening it starts it. Output as records. */
+  | { kind: 'exec'; execId: string; tty: boolean }
+  /** Input and output of a container's main process, from now on. Output as records. */
+  | { kind: 'attach'; containerId: string; tty: boolean }
   /** Docker's events that match all filters. */
   | { kind: 'events'; filters: Record<string, string[]> };
 
@@ -29,6 +34,8 @@ export interface StreamTask {
 /** Main thread → stream. */
 export type ToStream =
   | { kind: 'write'; bytes: Uint8Array }
+  /** `exec`: no more is written. */
+  | { kind: 'end_input' }
   /** So many bytes were consumed and may be sent again. */
   | { kind: 'credit'; bytes: number }
   | { kind: 'cancel' };
@@ -36,8 +43,10 @@ export type ToStream =
 /** Stream → main thread. `ended` is the last message. */
 export type FromStream =
   | { kind: 'opened' }
-  /** `runner`: what the runner wrote, cut anywhere. `logs`: whole records. */
+  /** `runner`: what the runner wrote, cut anywhere. Others: whole records. */
   | { kind: 'bytes'; bytes: Uint8Array }
+  /** `exec`, `attach`: so many bytes of what was written have gone to Docker. */
+  | { kind: 'written'; bytes: number }
   /** `runner`: a line of the runner's own diagnostics. */
   | { kind: 'diagnostics'; line: string }
   | { kind: 'event'; event: DockerEvent; bytes: number }

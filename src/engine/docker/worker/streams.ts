@@ -5,6 +5,7 @@ import { type DockerFailure, failureFrom } from './failure.js';
 import { runLogStream } from './log-stream.js';
 import { Outlet } from './outlet.js';
 import { type OpenRunner, openRunner } from './runner-stream.js';
+import { openProcess, type OpenProcess } from './process-stream.js';
 import type { StreamTask, ToStream } from './stream-messages.js';
 
 const clients = new DockerClients((workerData as DockerWorkerData).dockerHost);
@@ -19,10 +20,15 @@ export default async function runStream(task: StreamTask): Promise<void> {
   const outlet = new Outlet(port, task.windowBytes);
   const abort = new AbortController();
   let runner: OpenRunner | undefined;
+  let process: OpenProcess | undefined;
   port.on('message', (message: ToStream) => {
     switch (message.kind) {
       case 'write':
         runner?.write(message.bytes);
+        process?.write(message.bytes);
+        return;
+      case 'end_input':
+        process?.endInput();
         return;
       case 'credit':
         outlet.refill(message.bytes);
@@ -45,6 +51,11 @@ export default async function runStream(task: StreamTask): Promise<void> {
       }
       case 'logs':
         failure = await runLogStream(docker, open, outlet, abort.signal);
+        break;
+      case 'exec':
+      case 'attach':
+        process = await openProcess(docker, open, outlet, abort.signal);
+        failure = await process.ended;
         break;
       case 'events':
         failure = await runEventStream(docker, open.filters, outlet, abort.signal);

@@ -1,6 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EnvEventBody } from '../../../../src/domain/env/model.js';
 import { EnvHarness } from '../../../support/env/env-harness.js';
+
+// A look after an event waits for what Docker says next: seconds of this process's own clock.
+vi.setConfig({ testTimeout: 20_000 });
 
 let world: EnvHarness;
 beforeEach(async () => {

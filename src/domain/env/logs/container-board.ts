@@ -1,0 +1,191 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isBerthError } from '../../errors.js';
+import type { EnvEngine, ProjectContainer, ProjectEvent } from '../engine.js';
+
+/** Between two tries, when Docker says that it is there and then does not answer. */
+const RETRY_MS = 500;
+
+/** The container of a service, as last seen. Times: milliseconds since the epoch, 0 for never. */
+export interface SeenContainer {
+  id: string;
+  service: string;
+  running: boolean;
+  /** When the present run began; 0 unless it runs. */
+  startedAt: number;
+  /** When the last run ended. */
+  finishedAt: number;
+  /** Of the last run that ended; undefined: not known. */
+  exitCode: number | undefined;
+  /** When Docker told of that end, which is behind the run's last line; undefined: it was not heard. */
+  diedAt: number | undefined;
+}
+
+/**
+ * The containers of one env as they are now, kept by looking again at each event of Docker's. Nothing queues up for a
+ * reader that stops: it sees the present when it looks. While Docker is away, the last look stands.
+ */
+export class ContainerBoard {
+  /** Rises with each change. */
+  version = 0;
+  /** The env is gone: no more containers come. */
+  isOver = false;
+  #containers: SeenContainer[] = [];
+  readonly #ends = new Map<string, { exitCode: number | undefined; time: number }>();
+  readonly #waiting = new Set<() => void>();
+  #failure: unknown;
+  /** Looks that were asked for, and how many of these the last look answers. */
+  #asked = 1;
+  #answered = 0;
+  #wake: () => void = () => {};
+
+  /** Resolves after the first look. It looks until the signal is aborted. @throws as `EnvEngine.inspect` */
+  static async open(engine: EnvEngine, envId: string, signal: AbortSignal): Promise<ContainerBoard> {
+    const board = new ContainerBoard(engine, envId, signal);
+    void board.#keep();
+    await board.#answeredUpTo(1);
+    return board;
+  }
+
+  private constructor(
+    private readonly engine: EnvEngine,
+    private readonly envId: string,
+    private readonly signal: AbortSignal,
+  ) {
+    const ended = (): void => {
+      this.#wake();
+      this.#changed();
+    };
+    signal.addEventListener('abort', ended, { once: true });
+  }
+
+  get services(): string[] {
+    return this.#containers.map(({ service }) => service);
+  }
+
+  find(service: string): SeenContainer | undefined {
+    return this.#containers.find((container) => container.service === service);
+  }
+
+  /** Exit code of the last end of a container that was heard of, also when it is gone. */
+  exitCodeOf(containerId: string): number | undefined {
+    return this.#ends.get(containerId)?.exitCode;
+  }
+
+  /** The env is gone. */
+  end(): void {
+    this.isOver = true;
+    this.#changed();
+  }
+
+  /** Resolves when the board is no longer at `version`. @throws what ended it */
+  async changedFrom(version: number): Promise<void> {
+    while (this.version === version) {
+      this.#throwIfEnded();
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+    this.#throwIfEnded();
+  }
+
+  /** Looks again; resolves when that is done, be it when Docker is back. @throws what ended it */
+  async look(): Promise<void> {
+    const ticket = ++this.#asked;
+    this.#wake();
+    await this.#answeredUpTo(ticket);
+  }
+
+  async #answeredUpTo(ticket: number): Promise<void> {
+    while (this.#answered < ticket) {
+      this.#throwIfEnded();
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+    this.#throwIfEnded();
+  }
+
+  #throwIfEnded(): void {
+    if (this.#failure !== undefined) throw this.#failure as Error;
+    this.signal.throwIfAborted();
+  }
+
+  async #keep(): Promise<void> {
+    while (!this.signal.aborted) {
+      try {
+        await this.#watch();
+      } catch (error) {
+        if (this.signal.aborted) return;
+        // What keeps it from the first look is the answer to whoever asked; later it is a time to bridge.
+        if (this.#answered === 0 || !isBerthError(error, 'DOCKER_UNAVAILABLE')) {
+          this.#failure = error;
+          this.#changed();
+          return;
+        }
+      }
+      await delay(RETRY_MS, undefined, { signal: this.signal })
+        .then(() => this.engine.available(this.signal))
+        .catch(() => undefined);
+    }
+  }
+
+  /** Looks whenever an event came or somebody asked; returns when no more events come. */
+  async #watch(): Promise<void> {
+    let lost = false;
+    const watch = await this.engine.watch(
+      this.envId,
+      (event) => this.#heard(event),
+      () => {
+        lost = true;
+        this.#wake();
+      },
+    );
+    try {
+      while (!lost && !this.signal.aborted) {
+        const ticket = this.#asked;
+        if (ticket > this.#answered) await this.#lookNow(ticket);
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          if (this.#asked !== ticket || lost || this.signal.aborted) resolve();
+        });
+      }
+    } finally {
+      watch.close();
+      // Events may have been missed by the time there is a watch again.
+      this.#asked++;
+    }
+  }
+
+  async #lookNow(ticket: number): Promise<void> {
+    const containers = await this.engine.inspect(this.envId, this.signal);
+    this.#containers = containers.map((container) => this.#seen(container));
+    this.#answered = ticket;
+    this.#changed();
+  }
+
+  #seen(container: ProjectContainer): SeenContainer {
+    const { id, service, state, startedAt, exitCode, finishedAt = 0 } = container;
+    const running = state === 'running' || state === 'paused';
+    const end = this.#ends.get(id);
+    return {
+      id,
+      service,
+      running,
+      startedAt: running ? startedAt : 0,
+      finishedAt,
+      exitCode: running ? end?.exitCode : exitCode,
+      diedAt: end?.time,
+    };
+  }
+
+  #heard({ action, containerId, exitCode, time }: ProjectEvent): void {
+    if (action === 'die') this.#ends.set(containerId, { exitCode, time });
+    if (action === 'start' || action === 'die' || action === 'destroy') {
+      this.#asked++;
+      this.#wake();
+    }
+  }
+
+  #changed(): void {
+    this.version++;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+}

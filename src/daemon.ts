@@ -114,6 +114,7 @@ export class Daemon {
       await executions.spill.clear();
       const defaults = { ...config.sandbox, languages };
       const envs = createEnvs(config, store, docker, logger);
+      await envs.apps.clear();
       const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
         sandboxService(executions.executor, executions.directory, defaults, logger),
         envService(envs, logger),
@@ -236,6 +237,7 @@ export class Daemon {
       const report = await this.envs.reconcile({ dryRun: false });
       const found = Object.values(report).reduce((sum, list) => sum + list.length, 0);
       this.#report(found, { event: 'envs_reconciled', ...report }, 'what exists is what the rows say');
+      await this.envs.apps.sweep();
     } catch (error) {
       this.logger.warn({ err: error }, 'the recovery of envs did not come to its end; it is tried again');
     } finally {
@@ -296,6 +298,7 @@ export class Daemon {
     queueMicrotask(() => this.#announceHealth());
     await Promise.all([this.executions.executor.close(graceMs), this.envs.close(graceMs)]);
     await this.grpc.close(STREAM_GRACE_MS);
+    await this.envs.apps.settled();
     await this.pools.close();
     await this.#closeHttp();
     await this.local.close();

@@ -19,6 +19,7 @@ import type { Env, EnvEvent } from '../domain/env/model.js';
 import type { EnvOperations } from '../domain/env/operations.js';
 import type { EnvFilter } from '../domain/env/store.js';
 import type { Logger } from '../telemetry/logger.js';
+import { appMethods } from './app-methods.js';
 import { service, serverStream, type Service, unary, type CallContext } from './calls.js';
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
@@ -107,6 +108,7 @@ export function envService(envs: EnvOperations, logger: Logger): Service {
         return { envs: await Promise.all(page.items.map(encode)), nextPageToken: page.nextPageToken };
       }),
       streamEnvLogs: serverStream(logger, logs),
+      ...appMethods(envs, logger),
     },
     logger,
   );

@@ -26,6 +26,11 @@ export interface DatabaseProvider {
   readonly name: string;
   /** Whether a deployment waits for Docker's health of the app and verifies its container (seed 003's strategies). */
   readonly awaitsAppHealth: boolean;
+  /**
+   * What `prepare` would give, with `***` in place of passwords and nothing made, for a dry run. Optional: without it a
+   * dry run says that the database's part is not shown.
+   */
+  preview?(env: { id: string; port: number; directory: string }, request: DatabaseRequest): PreparedDatabase;
   prepare(envId: string, request: DatabaseRequest, signal: AbortSignal): Promise<PreparedDatabase>;
   /** Undoes `prepare`, also a half-done one. Repeatable. */
   remove(envId: string, data: Record<string, unknown>, signal: AbortSignal): Promise<UndoneThing[]>;

@@ -1,6 +1,8 @@
 import { BerthError } from '../errors.js';
 import { ActiveOperations } from './active-operations.js';
+import { Apps } from './catalogue/apps.js';
 import { DeployPreparation } from './deploy-preparation.js';
+import { DryRun } from './dry-run.js';
 import { Deployer } from './deployer.js';
 import type { LogOptions, ProjectContainer } from './engine.js';
 import { containersOf, lookAt } from './env-look.js';
@@ -40,6 +42,10 @@ type Attempt = { handle: OperationHandle } | { waitFor: Promise<unknown> };
  * under the lock of the env's key, and the store's conditional updates hold even when another daemon shares it.
  */
 export class EnvOperations {
+  /** The apps that can be deployed by id. */
+  readonly apps: Apps;
+  /** What a deployment would do. */
+  readonly dryRun: DryRun;
   readonly #services: EnvServices;
   readonly #active: ActiveOperations;
   readonly #preparation: DeployPreparation;
@@ -58,6 +64,8 @@ export class EnvOperations {
       services.logger,
       services.config.maxConcurrentOperations,
     );
+    this.apps = new Apps(services, this.#active);
+    this.dryRun = new DryRun(services, this.#active);
     this.#preparation = new DeployPreparation(services);
     this.#start = new OperationStart(services, this.#active);
     this.#recovery = new Recovery(services, this.#active, this.#start);

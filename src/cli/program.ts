@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { shipped } from '../lib/package-root.js';
 import { CommandLine } from './command.js';
+import { appsCommand } from './commands/apps.js';
 import { attachCommand } from './commands/attach.js';
 import { cancelCommand } from './commands/cancel.js';
 import { deployCommand } from './commands/deploy.js';
@@ -35,6 +36,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     stopCommand(cli),
     startCommand(cli),
     removeCommand(cli),
+    appsCommand(cli),
     poolsCommand(cli),
     imagesCommand(cli),
     doctorCommand(cli),

@@ -125,6 +125,7 @@ export class Daemon {
       const passwords = await DatabasePasswords.fromFile(resolve(config.state.dir, 'database-key'));
       const { providers, sharedServer } = createDatabases(config, docker, passwords, logger);
       const envs = createEnvs(config, store, docker, providers, logger);
+      await envs.apps.clear();
       const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
         sandboxService(executions.executor, executions.directory, defaults, logger),
         envService({ envs, sharedServer, sessions: createSessions(config, envs, docker, logger), logger }),
@@ -249,6 +250,7 @@ export class Daemon {
       const report = await this.envs.reconcile({ dryRun: false });
       const found = Object.values(report).reduce((sum, list) => sum + list.length, 0);
       this.#report(found, { event: 'envs_reconciled', ...report }, 'what exists is what the rows say');
+      await this.envs.apps.sweep();
     } catch (error) {
       this.logger.warn({ err: error }, 'the recovery of envs did not come to its end; it is tried again');
     } finally {
@@ -309,6 +311,7 @@ export class Daemon {
     queueMicrotask(() => this.#announceHealth());
     await Promise.all([this.executions.executor.close(graceMs), this.envs.close(graceMs)]);
     await this.grpc.close(STREAM_GRACE_MS);
+    await this.envs.apps.settled();
     await this.pools.close();
     await this.#closeHttp();
     await this.local.close();

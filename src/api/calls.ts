@@ -1,6 +1,7 @@
-import type { EventEmitter } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import type {
   handleBidiStreamingCall,
+  handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
   Metadata,
@@ -36,6 +37,10 @@ type UnaryHandler<Request, Response> = (
 ) => Promise<Response> | Response;
 /** What a stream of answers is written to. */
 type Answers<Response> = ServerWritableStream<unknown, Response> | ServerDuplexStream<unknown, Response>;
+type ClientStreamHandler<Request, Response> = (
+  requests: AsyncIterable<Request>,
+  context: CallContext,
+) => Promise<Response>;
 type StreamHandler<Request, Response> = (request: Request, context: CallContext) => AsyncIterable<Response>;
 
 /** Adapts a function to a unary method: context in, errors out as `google.rpc.Status`. */
@@ -52,6 +57,42 @@ export function unary<Request, Response>(
       }
     })();
   };
+}
+
+/**
+ * Adapts a function that reads a client's stream. The stream is read only as fast as the function pulls. It ends where the
+ * client said so, and throws where the client cancelled or went away; the signal is aborted then, too.
+ */
+export function clientStream<Request, Response>(
+  logger: Logger,
+  handler: ClientStreamHandler<Request, Response>,
+): handleClientStreamingCall<Request, Response> {
+  return (call, callback) => {
+    void (async () => {
+      try {
+        const context = contextOf(call);
+        callback(null, await handler(messagesOf(call, context.signal), context));
+      } catch (error) {
+        callback(toServiceError(error, logger));
+      }
+    })();
+  };
+}
+
+async function* messagesOf<Request>(
+  call: AsyncIterable<Request>,
+  signal: AbortSignal,
+): AsyncGenerator<Request> {
+  const messages = call[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await messages.next();
+    if (next.done === true) break;
+    yield next.value;
+  }
+  // grpc-js ends the messages of a cancelled call like those of a whole one, and tells of the cancel a turn later.
+  await turn();
+  await turn();
+  signal.throwIfAborted();
 }
 
 /**
@@ -105,12 +146,16 @@ function drained(call: Answers<unknown>): Promise<void> {
   });
 }
 
-function contextOf(call: ServerUnaryCall<unknown, unknown> | Answers<unknown>): CallContext {
+/** What every kind of call has. */
+type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'cancelled' | 'metadata' | 'getDeadline'> & {
+  on(event: 'cancelled', listener: () => void): unknown;
+};
+
+function contextOf(call: AnyCall): CallContext {
   const abort = new AbortController();
   const cancel = (): void =>
     abort.abort(new BerthError('CANCELLED', 'the client cancelled, went away, or its deadline passed'));
-  // The kinds of calls differ in the types of their events only.
-  (call as EventEmitter).on('cancelled', cancel);
+  call.on('cancelled', cancel);
   if (call.cancelled) cancel();
   return {
     tenant: tenantOf(call.metadata),

@@ -20,6 +20,7 @@ import type { Env, EnvEvent } from '../domain/env/model.js';
 import type { EnvOperations } from '../domain/env/operations.js';
 import type { EnvFilter } from '../domain/env/store.js';
 import type { Logger } from '../telemetry/logger.js';
+import { appMethods } from './app-methods.js';
 import { service, serverStream, type Service, unary, type CallContext } from './calls.js';
 import { toDeployRequest } from './deploy-request.js';
 import { STATES, toEnv, toEnvEvent, withContainers } from './env-messages.js';
@@ -120,6 +121,7 @@ export function envService({ envs, sharedServer, sessions, logger }: EnvServiceP
       streamEnvLogs: serverStream(logger, logs),
       ...sharedDatabaseMethods(sharedServer, logger),
       execEnv: execEnv(sessions, logger),
+      ...appMethods(envs, logger),
     },
     logger,
   );

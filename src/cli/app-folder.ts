@@ -39,7 +39,7 @@ export async function readAppFolder(folder: string, signal: AbortSignal): Promis
     files.push({ path, content, mode: (await stat(full)).mode & 0o777 });
     if (files.length > MOST_FILES || bytes > MOST_BYTES) {
       throw new UsageError(
-        `${folder} is too large for one request (at most ${MOST_FILES} files and ${MOST_BYTES} bytes); put it below the daemon's apps path and deploy it with --app`,
+        `${folder} is too large for one request (at most ${MOST_FILES} files and ${MOST_BYTES} bytes); store it with \`berth apps upload\` and deploy it with --app`,
       );
     }
   }
@@ -51,7 +51,8 @@ export async function readAppFolder(folder: string, signal: AbortSignal): Promis
   return files;
 }
 
-async function* walk(folder: string, below: string, signal: AbortSignal): AsyncGenerator<string> {
+/** Relative paths of an app's files, version control left out. @throws UsageError for links and special files */
+export async function* walk(folder: string, below: string, signal: AbortSignal): AsyncGenerator<string> {
   const entries = await readdir(join(folder, below), { withFileTypes: true });
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     signal.throwIfAborted();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { shipped } from '../lib/package-root.js';
 import { CommandLine } from './command.js';
+import { appsCommand } from './commands/apps.js';
 import { attachCommand } from './commands/attach.js';
 import { cancelCommand } from './commands/cancel.js';
 import { databaseCommand } from './commands/database.js';
@@ -44,6 +45,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     extendCommand(cli),
     explainCommand(cli),
     databaseCommand(cli),
+    appsCommand(cli),
     poolsCommand(cli),
     imagesCommand(cli),
     doctorCommand(cli),

@@ -45,6 +45,13 @@ export const ERROR_REASONS = {
     'INVALID_ARGUMENT',
     'metadata.json is missing, is not JSON, or has a key that breaks a rule.',
   ],
+  APP_EXISTS: ['ALREADY_EXISTS', 'An app with this id is there already, and the upload does not replace it.'],
+  ARCHIVE_INVALID: [
+    'INVALID_ARGUMENT',
+    'The archive is broken, or an entry of it breaks a rule; BadRequest names entry and rule.',
+  ],
+  APPS_FOLDER: ['FAILED_PRECONDITION', 'The folder of the apps cannot be read or written.'],
+  UPLOAD_STALLED: ['ABORTED', 'The upload sent nothing, or took, for too long; nothing of it was kept.'],
   RUNTIME_UNKNOWN: ['INVALID_ARGUMENT', 'No runtime of this name is registered.'],
   LANGUAGE_UNKNOWN: ['INVALID_ARGUMENT', 'No language (or version of it) of this name is configured.'],
   COMPOSE_INVALID: [

@@ -26,7 +26,7 @@ export function newEnvId(): string {
   return `env-${randomBytes(6).toString('hex')}`;
 }
 
-/** `<prefix>-` and 12 hex digits, for operations, executions, sandboxes and lives of the daemon. */
-export function newId(prefix: 'op' | 'exec' | 'sbx' | 'life' | 'sweep'): string {
+/** `<prefix>-` and 12 hex digits, for operations, executions, sandboxes, lives of the daemon, rounds of its sweeper, uploads of apps. */
+export function newId(prefix: 'op' | 'exec' | 'sbx' | 'life' | 'sweep' | 'app'): string {
   return `${prefix}-${randomBytes(6).toString('hex')}`;
 }

@@ -21,6 +21,11 @@ export class RequestReplay<T> {
 
   constructor(private readonly now: () => number = Date.now) {}
 
+  /** Whether the id was used lately, for whatever request. */
+  isKnown({ scope, requestId }: { scope: string; requestId: string }): boolean {
+    return this.#first.has(`${scope}\n${requestId}`);
+  }
+
   /**
    * @param scope whom and what the id is of: the tenant and the method
    * @param digest of the request's content

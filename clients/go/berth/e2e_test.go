@@ -4,6 +4,8 @@
 package berth_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -216,4 +218,47 @@ func hasLogLine(ctx context.Context, t *testing.T, client *berth.Client, env *be
 		}
 	}
 	return false
+}
+
+func TestE2EAnUploadedAppIsListedAndTried(t *testing.T) {
+	client := dialDaemon(t, daemonAddress(t))
+	ctx := daemonDeadline(t)
+	archive := new(bytes.Buffer)
+	writer := tar.NewWriter(archive)
+	for name, content := range map[string]string{"metadata.json": `{"runtimeType":"python"}`, "app.py": "print('hello')"} {
+		if err := writer.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(content))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(writer, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Without its end the archive is cut off.
+	cut := bytes.NewReader(bytes.Clone(archive.Bytes()))
+	var refused *berth.Error
+	if _, err := client.UploadApp(ctx, &berthv1.UploadAppHeader{AppId: "go-app"}, cut); !errors.As(err, &refused) || refused.Reason != "ARCHIVE_INVALID" {
+		t.Fatalf("got %v", err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	app, err := client.UploadApp(ctx, &berthv1.UploadAppHeader{AppId: "go-app", Replace: true}, archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := client.Envs.ListApps(ctx, &berthv1.ListAppsRequest{Runtime: "python"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := slices.ContainsFunc(listed.GetApps(), func(one *berthv1.App) bool { return one.GetDigest() == app.GetDigest() && one.GetValid() })
+	if !found {
+		t.Fatalf("got %v, without %v", listed, app)
+	}
+	tried, err := client.Envs.RenderApp(ctx, &berthv1.RenderAppRequest{Deploy: &berthv1.DeployEnvRequest{UserId: "go", AppId: "go-app"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tried.GetAppDigest() != app.GetDigest() || tried.GetOutcome() != berthv1.OperationOutcome_OPERATION_OUTCOME_CREATED || !strings.Contains(tried.GetComposeYaml(), "services:") {
+		t.Fatalf("got %v", tried)
+	}
 }

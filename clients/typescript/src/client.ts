@@ -6,10 +6,12 @@ import {
   EnvServiceClient,
   EnvServiceService,
   StreamEnvLogsRequest,
+  type App,
   type DeepPartial,
   type EnvEvent,
   type ExecEnvStart,
   type StreamEnvLogsResponse,
+  type UploadAppHeader,
 } from './gen/berth/v1/env_service.js';
 import { PoolServiceClient, PoolServiceService } from './gen/berth/v1/pool_service.js';
 import {
@@ -22,6 +24,7 @@ import { ExecStream } from './exec.js';
 import { attached, executed } from './executions.js';
 import { events, newRequestId, operationEvents } from './operations.js';
 import { resumed, type ResumeOptions } from './resume.js';
+import { uploadApp } from './upload.js';
 import { collect, DEFAULT_MAX_COLLECTED_BYTES, type RunResult } from './run.js';
 
 export interface RunOptions extends ResumeOptions {
@@ -113,6 +116,18 @@ export class BerthClient {
       (callOptions) => this.env.deployEnv(whole, callOptions),
       options,
     );
+  }
+
+  /**
+   * Stores an app from an archive (tar, tar.gz or zip), whole or as it is made, and answers the stored app. An archive that
+   * fails on the way is not stored.
+   */
+  uploadApp(
+    header: DeepPartial<UploadAppHeader>,
+    archive: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): Promise<App> {
+    return uploadApp(this.generated.env, header, archive, options);
   }
 
   /** Stops the containers of an env and keeps its data; events as with `deploy`. */

@@ -8,7 +8,7 @@ import { followOperation } from '../operation/follow.js';
 import type { CommonOptions, Session } from '../session.js';
 import { UsageError } from '../usage-error.js';
 
-interface DeployOptions extends CommonOptions {
+export interface DeployOptions extends CommonOptions {
   app?: string;
   appId?: string;
   user?: string;
@@ -69,7 +69,8 @@ export function deployCommand(cli: Cli): Command {
     });
 }
 
-async function deployRequest(
+/** What a deployment of a folder, or of an app of the daemon, is asked with. */
+export async function deployRequest(
   { io, signal }: Session,
   folder: string | undefined,
   options: DeployOptions,

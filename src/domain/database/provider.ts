@@ -59,6 +59,11 @@ export interface DatabaseProvider {
   /** Whether a deployment waits for Docker's health of the app, where the app brings a check (seed 003's strategies). */
   readonly awaitsAppHealth: boolean;
   /**
+   * What `prepare` would give, with `***` in place of passwords and nothing made, for a dry run. Optional: without it a
+   * dry run says that the database's part is not shown.
+   */
+  preview?(env: { id: string; port: number; directory: string }, request: DatabaseRequest): PreparedDatabase;
+  /**
    * Makes the database ready, or for a database that has to be in the project says how it gets there. A database that the
    * env has already is kept with its data.
    */

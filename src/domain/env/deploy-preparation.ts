@@ -1,5 +1,6 @@
 import { checkMetadata } from './app/metadata.js';
 import { loadFromFolder } from './app/folder.js';
+import { findAppFolder } from './catalogue/places.js';
 import { loadFromRequest } from './app/request-files.js';
 import { resolveSpec } from './app/spec.js';
 import type { EnvServices } from './env-services.js';
@@ -20,7 +21,7 @@ export class DeployPreparation {
     const app =
       request.files.length > 0
         ? loadFromRequest(request.files, metadata, config)
-        : await loadFromFolder(config.appsPath, request.appId, metadata, config);
+        : await loadFromFolder((await findAppFolder(config, request)).path, metadata, config);
     const runtime = runtimes.get(app.metadata.runtimeType);
     const database = databases.select(app.metadata.database);
     const options = {

@@ -1,5 +1,7 @@
 import { BerthError } from '../errors.js';
 import { ActiveOperations } from './active-operations.js';
+import { Apps } from './catalogue/apps.js';
+import { DryRun } from './dry-run.js';
 import { Deployer } from './deployer.js';
 import type { ProjectContainer } from './engine.js';
 import { Deployments } from './deployments.js';
@@ -33,6 +35,10 @@ import type { EnvFilter, Page } from './store.js';
  * under the lock of the env's key, and the store's conditional updates hold even when another daemon shares it.
  */
 export class EnvOperations {
+  /** The apps that can be deployed by id. */
+  readonly apps: Apps;
+  /** What a deployment would do. */
+  readonly dryRun: DryRun;
   readonly #services: EnvServices;
   readonly #active: ActiveOperations;
   readonly #attempts: OperationAttempts;
@@ -55,6 +61,8 @@ export class EnvOperations {
       services.logger,
       services.config,
     );
+    this.apps = new Apps(services, this.#active);
+    this.dryRun = new DryRun(services, this.#active);
     const start = new OperationStart(services, this.#active);
     this.#attempts = new OperationAttempts(services, start);
     this.#recovery = new Recovery(services, this.#active, start);

@@ -134,8 +134,8 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
 }
 
-function requestIdViolation(requestId: string): FieldViolation | undefined {
-  const field = 'request_id';
+/** The violation that `requestId` is as the field, or nothing. */
+export function requestIdViolation(requestId: string, field = 'request_id'): FieldViolation | undefined {
   return REQUEST_ID.test(requestId)
     ? undefined
     : { field, rule: 'must be at most 128 printable ASCII characters' };

@@ -24,15 +24,30 @@ export class PortAllocator {
    * @throws PORT_NONE_FREE, and `signal.reason` when aborted
    */
   async claim(envId: string, excluded: ReadonlySet<number>, signal: AbortSignal): Promise<number> {
+    for await (const port of this.#free(excluded, signal)) {
+      if (await this.ports.claim(port, envId)) return port;
+    }
+    throw this.#noneFree();
+  }
+
+  /** The port that `claim` would likely give, and claims nothing. @throws as `claim` */
+  async next(excluded: ReadonlySet<number>, signal: AbortSignal): Promise<number> {
+    for await (const port of this.#free(excluded, signal)) return port;
+    throw this.#noneFree();
+  }
+
+  async *#free(excluded: ReadonlySet<number>, signal: AbortSignal): AsyncGenerator<number> {
     const used = await this.ports.used();
     for (let port = this.range.first; port <= this.range.last; port++) {
       signal.throwIfAborted();
       if (used.has(port) || excluded.has(port)) continue;
-      if (!(await this.isFree(this.bindHost, port))) continue;
-      if (await this.ports.claim(port, envId)) return port;
+      if (await this.isFree(this.bindHost, port)) yield port;
     }
+  }
+
+  #noneFree(): BerthError {
     const range = `${this.range.first}-${this.range.last}`;
-    throw new BerthError(
+    return new BerthError(
       'PORT_NONE_FREE',
       `no free host port is left in ${range}: destroy envs that are not needed, or configure a larger range`,
       {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileViolations, pathRule } from '../../../src/domain/env/app/files.js';
 import { loadFromFolder } from '../../../src/domain/env/app/folder.js';
+import { findAppFolder } from '../../../src/domain/env/catalogue/places.js';
 import { loadFromRequest } from '../../../src/domain/env/app/request-files.js';
 
 const LIMITS = { maxAppBytes: 10_000, maxAppFiles: 10 };
@@ -82,7 +83,9 @@ describe('an app in a folder', () => {
   afterEach(async () => {
     await rm(apps, { recursive: true, force: true });
   });
-  const load = (limits = LIMITS) => loadFromFolder(apps, 'hello', undefined, limits);
+  const find = (appId: string) =>
+    findAppFolder({ owner: 'test', appsPath: apps }, { tenant: 'default', appId });
+  const load = async (limits = LIMITS) => loadFromFolder((await find('hello')).path, undefined, limits);
 
   it('has the digest of the same files in a request', async () => {
     const app = await load();
@@ -125,7 +128,7 @@ describe('an app in a folder', () => {
     });
     await symlink('/etc', join(apps, 'outside'));
     for (const id of ['outside', 'absent', 'secret']) {
-      await expect(loadFromFolder(apps, id, undefined, LIMITS)).rejects.toMatchObject({
+      await expect(find(id)).rejects.toMatchObject({
         reason: 'APP_NOT_FOUND',
       });
     }

@@ -119,3 +119,79 @@ describe('metadata.json', () => {
     expect(violations[0]?.rule).not.toMatch(/^Invalid|^$/);
   });
 });
+
+/** Every key, and the kinds of JSON values that it takes. */
+const TAKES: Record<string, string[]> = {
+  runtimeType: ['text'],
+  baseImage: ['text'],
+  containerPort: ['number'],
+  startCommand: ['text', 'list'],
+  name: ['text'],
+  description: ['text'],
+  workingDir: ['text'],
+  environment: ['object'],
+  'environment/A': ['text'],
+  database: ['object'],
+  'database/provider': ['text'],
+  'database/name': ['text'],
+  'database/initSql': ['text'],
+  'database/image': ['text'],
+  'database/maxConnections': ['number'],
+  volumes: ['list'],
+  'volumes/0': ['object'],
+  'volumes/0/containerPath': ['text'],
+  'volumes/0/name': ['text'],
+  'volumes/0/hostPath': ['text'],
+  healthCheck: ['object'],
+  'healthCheck/test': ['text', 'list'],
+  'healthCheck/intervalMs': ['number'],
+  'healthCheck/timeoutMs': ['number'],
+  'healthCheck/startPeriodMs': ['number'],
+  'healthCheck/retries': ['number'],
+  readyPath: ['text'],
+  readyTimeoutMs: ['number'],
+  stopGraceMs: ['number'],
+  tty: ['flag'],
+  limits: ['object'],
+  'limits/memoryBytes': ['number'],
+  'limits/cpus': ['number'],
+  'limits/maxProcesses': ['number'],
+};
+const VALUES: Record<string, unknown> = {
+  text: 'some text',
+  number: 1_000,
+  flag: true,
+  list: ['x'],
+  object: { x: 'x' },
+  null: null,
+};
+
+describe('every key of metadata.json', () => {
+  const whole = { ...FULL, environment: { A: 'b' }, database: { provider: 'shared' } };
+  const cases = Object.entries(TAKES).flatMap(([key, kinds]) =>
+    Object.keys(VALUES)
+      .filter((kind) => !kinds.includes(kind))
+      .map((kind) => [key, kind] as const),
+  );
+  it.each(cases)('%s as %s is refused by its name', (key, kind) => {
+    const json = structuredClone(whole) as Record<string, unknown>;
+    const path = key.split('/');
+    const last = path.pop()!;
+    const holder = path.reduce((object, part) => object[part] as Record<string, unknown>, json);
+    holder[last] = VALUES[kind];
+    const violations = violationsOf(() => checkMetadata(json));
+    expect(violations.map(({ field }) => field)).toEqual([`metadata.json/${key}`]);
+    expect(violations[0]?.rule).not.toMatch(/^Invalid|^$/);
+  });
+
+  it('is in this table', () => {
+    const keysOf = (value: unknown, before: string): string[] =>
+      typeof value !== 'object' || value === null || Array.isArray(value)
+        ? []
+        : Object.entries(value).flatMap(([key, inner]) => [
+            before + key,
+            ...keysOf(inner, `${before}${key}/`),
+          ]);
+    for (const key of keysOf(whole, '')) expect(Object.keys(TAKES)).toContain(key);
+  });
+});

@@ -9,7 +9,10 @@ import { isWellFormed } from './text.js';
 export type AppMetadata = z.output<typeof metadataSchema>;
 
 export const METADATA_FILE = 'metadata.json';
+/** The rule that a key breaks which nothing is known by. */
+export const UNKNOWN_KEY = 'is not known';
 export const MAX_METADATA_BYTES = 256 * 1024;
+const MAX_VOLUMES = 8;
 const MIB = 1024 * 1024;
 
 /** No NUL and no other control character but tab and line end: these go into a process's arguments. */
@@ -150,8 +153,11 @@ const metadataSchema = z.strictObject(
     database: database.optional(),
     volumes: z
       .array(volume, { error: 'must be a list' })
-      .max(8, 'must have at most 8 volumes')
       .superRefine((volumes, context) => {
+        // Not `max`: that would measure a text, too.
+        if (volumes.length > MAX_VOLUMES) {
+          context.addIssue({ code: 'custom', message: `must have at most ${MAX_VOLUMES} volumes` });
+        }
         for (const key of ['name', 'containerPath'] as const) {
           volumes.forEach((one, index) => {
             const first = volumes.findIndex((other) => other[key] === one[key]);
@@ -201,5 +207,5 @@ export function appInvalid(...violations: FieldViolation[]): BerthError {
 function violationsOf(issue: z.core.$ZodIssue): FieldViolation[] {
   const field = [METADATA_FILE, ...issue.path.map(String)].join('/');
   if (issue.code !== 'unrecognized_keys') return [{ field, rule: issue.message }];
-  return issue.keys.map((key) => ({ field: `${field}/${key.slice(0, 100)}`, rule: 'is not known' }));
+  return issue.keys.map((key) => ({ field: `${field}/${key.slice(0, 100)}`, rule: UNKNOWN_KEY }));
 }

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type Docker from 'dockerode';
 import { LogRecordWriter } from '../log-records.js';
-import { ProtocolViolation, type DockerFailure, failureFrom } from './failure.js';
+import type { DockerFailure } from './failure.js';
+import { carryHijacked, type Incoming } from './hijacked-stream.js';
 import type { Outlet } from './outlet.js';
 import { StdcopyDemultiplexer, type StdcopyReceiver } from './stdcopy-demultiplexer.js';
 import type { StreamOpen } from './stream-messages.js';
@@ -25,40 +26,22 @@ export async function openProcess(
   signal: AbortSignal,
 ): Promise<OpenProcess> {
   const socket = await connect(docker, open, signal);
-  socket.setNoDelay(true);
-  const cancel = (): void => void socket.destroy();
-  signal.addEventListener('abort', cancel, { once: true });
   const records = new LogRecordWriter();
   const output = new OutputReceiver(records);
   const demultiplexer = open.tty ? undefined : new StdcopyDemultiplexer(output);
-
-  const ended = new Promise<DockerFailure | undefined>((resolve) => {
-    let failure: DockerFailure | undefined;
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        if (demultiplexer) demultiplexer.push(chunk);
-        else output.data(chunk);
-        const batch = records.take();
-        if (batch) outlet.bytes(batch);
-      } catch (error) {
-        failure = failureFrom(error);
-        socket.destroy();
-      }
-    });
-    socket.on('error', (error) => {
-      failure ??= failureFrom(error);
-    });
-    socket.on('end', () => socket.destroy());
-    socket.on('close', () => {
-      signal.removeEventListener('abort', cancel);
-      if (signal.aborted) failure = { code: 'cancelled', message: 'cancelled' };
-      else if (!failure && demultiplexer?.atBoundary === false)
-        failure = failureFrom(new ProtocolViolation("Docker's stream ended inside a frame"));
-      resolve(failure);
-    });
-  });
-  outlet.connect(socket);
-  if (signal.aborted) cancel();
+  const incoming: Incoming = {
+    take(chunk) {
+      if (demultiplexer) demultiplexer.push(chunk);
+      else output.data(chunk);
+      return records.take();
+    },
+    get atBoundary() {
+      return demultiplexer?.atBoundary ?? true;
+    },
+  };
+  const ended = carryHijacked(socket, incoming, outlet, signal).then((failure) =>
+    signal.aborted ? ({ code: 'cancelled', message: 'cancelled' } as const) : failure,
+  );
   return {
     write(bytes) {
       // Input that a process leaves unread is dropped with its socket.

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type Docker from 'dockerode';
-import { ProtocolViolation, type DockerFailure, failureFrom } from './failure.js';
+import type { DockerFailure } from './failure.js';
+import { carryHijacked, type Incoming } from './hijacked-stream.js';
 import type { Outlet } from './outlet.js';
 import { StdcopyDemultiplexer, type StdcopyReceiver } from './stdcopy-demultiplexer.js';
 
@@ -33,39 +34,18 @@ export async function openRunner(
     hijack: true,
     abortSignal: signal,
   })) as unknown as Socket;
-  socket.setNoDelay(true);
-  const cancel = (): void => void socket.destroy();
-  if (signal.aborted) cancel();
-  signal.addEventListener('abort', cancel, { once: true });
-
   const receiver = new RunnerReceiver(outlet);
   const demultiplexer = new StdcopyDemultiplexer(receiver);
-  const ended = new Promise<DockerFailure | undefined>((resolve) => {
-    let failure: DockerFailure | undefined;
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        demultiplexer.push(chunk);
-        const batch = receiver.take();
-        if (batch) outlet.bytes(batch);
-      } catch (error) {
-        failure = failureFrom(error);
-        socket.destroy();
-      }
-    });
-    socket.on('error', (error) => {
-      failure ??= failureFrom(error);
-    });
-    // Docker half-closes when the container's output ends; the runner's input is of no use then.
-    socket.on('end', () => socket.destroy());
-    socket.on('close', () => {
-      signal.removeEventListener('abort', cancel);
-      if (!failure && !demultiplexer.atBoundary && !signal.aborted) {
-        failure = failureFrom(new ProtocolViolation("Docker's stream ended inside a frame"));
-      }
-      resolve(failure);
-    });
-  });
-  outlet.connect(socket);
+  const incoming: Incoming = {
+    take(chunk) {
+      demultiplexer.push(chunk);
+      return receiver.take();
+    },
+    get atBoundary() {
+      return demultiplexer.atBoundary;
+    },
+  };
+  const ended = carryHijacked(socket, incoming, outlet, signal);
   return { write: (bytes) => void socket.write(bytes), ended };
 }
 

@@ -142,7 +142,7 @@ test('a client that goes away in the middle leaves nothing, however it goes', as
   async function* cut(): AsyncGenerator<Uint8Array> {
     yield tar(...files('x'));
     abort.abort();
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise(setImmediate);
   }
   const cancelled = await refusal(client.uploadApp({ appId: 'gone' }, cut(), { signal: abort.signal }));
   expect(cancelled.reason).toBe('CANCELLED');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EnvEventLog } from '../../../src/domain/env/event-log.js';
 import type { Env, EnvEvent, EnvEventBody, Operation } from '../../../src/domain/env/model.js';
+import { UNTOUCHED_LIFE } from '../../support/env/untouched-life.js';
 import { FakeEnvStore } from '../../support/env/fake-env-store.js';
 
 const ENV: Env = {
@@ -20,22 +21,7 @@ const ENV: Env = {
   containerIds: [],
   createdAt: 0,
   updatedAt: 0,
-  expiresAt: null,
-  owner: 'test',
-  host: 'here',
-  ttlMs: 3_600_000,
-  idleTimeoutMs: 7_200_000,
-  readyAt: null,
-  lastActivity: { at: 1_700_000_000_000, kind: 'operation', detail: 'DeployEnv' },
-  lastExtension: null,
-  expiryWarnedFor: null,
-  idleWarnedFor: null,
-  restartPolicy: 'unless_stopped',
-  health: 'unknown',
-  healthMessage: '',
-  database: null,
-  diskBytes: 0,
-  labels: {},
+  ...UNTOUCHED_LIFE,
 };
 
 const OPERATION: Operation = {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DatabaseProviderRegistry, type DatabaseProvider } from '../../../src/domain/database/provider.js';
+import { DatabaseProviderRegistry } from '../../../src/domain/database/provider.js';
+import { fakeDatabase } from '../../support/env/fake-database.js';
 import { EnvHarness } from '../../support/env/env-harness.js';
 
 let world: EnvHarness;
@@ -104,24 +105,9 @@ describe('preflight', () => {
   });
 
   it('asks the database provider, and knows a subnet range that is too small', async () => {
-    const provider: DatabaseProvider = {
-      name: 'fake',
-      awaitsAppHealth: true,
-      prepare: async () => ({
-        environment: {},
-        services: [],
-        volumes: [],
-        network: '',
-        detail: '',
-        data: {},
-      }),
-      abandon: async () => [],
-      tend: async () => undefined,
-      listHeld: async () => [],
-      remove: async () => [],
-      reset: async () => [],
+    const provider = fakeDatabase({
       shortage: async () => ({ subject: 'database connections', description: 'none is left' }),
-    };
+    });
     world.databases = new DatabaseProviderRegistry([provider]);
     world.config = { ...world.config, subnets: '10.213.0.0/28' };
     world.restart();

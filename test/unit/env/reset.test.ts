@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DatabaseProviderRegistry, type DatabaseProvider } from '../../../src/domain/database/provider.js';
+import { DatabaseProviderRegistry } from '../../../src/domain/database/provider.js';
+import { fakeDatabase } from '../../support/env/fake-database.js';
 import { EnvHarness, named } from '../../support/env/env-harness.js';
 
 let world: EnvHarness;
@@ -134,26 +135,15 @@ describe('reset', () => {
 
   it('loads the database anew with what was recorded at the deployment', async () => {
     const calls: unknown[] = [];
-    const provider: DatabaseProvider = {
-      name: 'fake',
-      awaitsAppHealth: true,
-      prepare: async () => ({
-        environment: {},
-        services: [],
-        volumes: [],
-        network: '',
-        detail: '',
-        data: { schema: 's1' },
-      }),
-      abandon: async () => [],
-      tend: async () => undefined,
-      listHeld: async () => [],
-      remove: async () => [],
-      reset: async (envId, wanted, data) => {
-        calls.push([envId, wanted, data]);
-        return [{ kind: 'schema', name: 's1' }];
+    const provider = fakeDatabase(
+      {
+        reset: async (envId, wanted, data) => {
+          calls.push([envId, wanted, data]);
+          return [{ kind: 'schema', name: 's1' }];
+        },
       },
-    };
+      { data: { schema: 's1' } },
+    );
     world.databases = new DatabaseProviderRegistry([provider]);
     world.restart();
     const metadata = { runtimeType: 'node', database: { provider: 'fake' } };

@@ -15,29 +15,7 @@ export function requestedLife(request: DeployRequest, config: EnvConfig): Reques
 }
 
 /** The life of an env at its very beginning: its time runs only from its first success on. */
-export function newLife(
-  { owner, host }: EnvConfig,
-  requested: RequestedLife,
-  now: number,
-): Omit<
-  Env,
-  | 'id'
-  | 'tenant'
-  | 'userId'
-  | 'systemId'
-  | 'appId'
-  | 'state'
-  | 'stateReason'
-  | 'appDigest'
-  | 'runtime'
-  | 'port'
-  | 'url'
-  | 'directory'
-  | 'appDirectory'
-  | 'containerIds'
-  | 'createdAt'
-  | 'updatedAt'
-> {
+export function newLife({ owner, host }: EnvConfig, requested: RequestedLife, now: number) {
   return {
     ...requested,
     owner,
@@ -52,5 +30,5 @@ export function newLife(
     healthMessage: '',
     database: null,
     diskBytes: 0,
-  };
+  } satisfies Partial<Env>;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Env, EnvEventBody, EnvKey, Operation } from '../../../../src/domain/env/model.js';
+import { UNTOUCHED_LIFE } from '../../../support/env/untouched-life.js';
 import type { Store } from '../../../../src/store/open-store.js';
 
 /** A database of one test's own. */
@@ -35,22 +36,7 @@ export function anEnv(change: Partial<Env> = {}): Env {
     containerIds: [],
     createdAt: 1_700_000_000_000,
     updatedAt: 1_700_000_000_000,
-    expiresAt: null,
-    owner: 'test',
-    host: 'here',
-    ttlMs: 3_600_000,
-    idleTimeoutMs: 7_200_000,
-    readyAt: null,
-    lastActivity: { at: 1_700_000_000_000, kind: 'operation', detail: 'DeployEnv' },
-    lastExtension: null,
-    expiryWarnedFor: null,
-    idleWarnedFor: null,
-    restartPolicy: 'unless_stopped',
-    health: 'unknown',
-    healthMessage: '',
-    database: null,
-    diskBytes: 0,
-    labels: {},
+    ...UNTOUCHED_LIFE,
     ...change,
   };
 }

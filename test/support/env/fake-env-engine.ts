@@ -229,7 +229,7 @@ export class FakeEnvEngine implements EnvEngine {
     return this.projects.get(envId)?.containers.get('app');
   }
 
-  emit(project: string, event: Omit<ProjectEvent, 'containerId' | 'time'>): void {
+  emit(project: string, event: Omit<ProjectEvent, 'containerId' | 'time'> & { time?: number }): void {
     const containerId = this.projects.get(project)?.containers.get(event.service)?.id ?? '';
     const whole = { containerId, time: Date.now(), ...event };
     for (const watcher of this.#watchers) if (watcher.project === project) watcher.onEvent(whole);

@@ -1,9 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EnvEventBody } from '../../../../src/domain/env/model.js';
 import { EnvHarness } from '../../../support/env/env-harness.js';
-
-// A look after an event waits for what Docker says next: seconds of this process's own clock.
-vi.setConfig({ testTimeout: 20_000 });
 
 let world: EnvHarness;
 beforeEach(async () => {
@@ -17,10 +14,13 @@ afterEach(async () => {
 const CLI = { runtimeType: 'python', startCommand: 'cat' };
 type Change = Partial<NonNullable<ReturnType<typeof world.engine.container>>>;
 
+/** More than an operation of these tests takes: what happens here comes after it, as in Docker, where nothing takes no time. */
+const LATER_MS = 1_000;
+
 /** The container becomes something else, and Docker tells of it. */
 function happens(envId: string, change: Change, event: Parameters<typeof world.engine.emit>[1]): void {
   Object.assign(world.engine.container(envId) ?? {}, change);
-  world.engine.emit(envId, event);
+  world.engine.emit(envId, { ...event, time: Date.now() + LATER_MS });
 }
 
 /** Resolves with the first event of this type from now on, or of those there are. */

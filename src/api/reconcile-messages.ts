@@ -11,6 +11,7 @@ export function toReconciled(report: ReconcileReport): ReconcileEnvsResponse {
     strays: [
       ...report.things.map(({ kind, name, id, envId }) => stray(kind, name, envId, id === name ? '' : id)),
       ...report.directories.map(({ envId, directory }) => stray('directory', directory, envId)),
+      ...report.databases.map(({ kind, name, envId }) => stray(kind, name, envId)),
       ...report.ports.map(({ envId, port }) => stray('port', String(port), envId)),
     ],
     incomplete: report.incomplete,

@@ -28,6 +28,11 @@ export function sharedSchemaName(envId: string, wanted: string | undefined): str
   return kept + digits;
 }
 
+/** Name of the network that an env's app and the shared server meet in. */
+export function sharedNetworkName(envId: string): string {
+  return `${envId}-db-net`;
+}
+
 /** A name as an SQL identifier, whatever is in it. */
 export function quotedName(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;

@@ -58,11 +58,12 @@ export interface DatabaseProvider {
   readonly name: string;
   /** Whether a deployment waits for Docker's health of the app, where the app brings a check (seed 003's strategies). */
   readonly awaitsAppHealth: boolean;
-  /**
-   * What `prepare` would give, with `***` in place of passwords and nothing made, for a dry run. Optional: without it a
-   * dry run says that the database's part is not shown.
-   */
-  preview?(env: { id: string; port: number; directory: string }, request: DatabaseRequest): PreparedDatabase;
+  /** What `prepare` would give, with `not-shown` in place of passwords. Makes nothing. @throws IMAGE_NOT_FOUND */
+  preview(
+    target: Pick<DatabaseTarget, 'envId' | 'directory'>,
+    request: DatabaseRequest,
+    signal: AbortSignal,
+  ): Promise<PreparedDatabase>;
   /**
    * Makes the database ready, or for a database that has to be in the project says how it gets there. A database that the
    * env has already is kept with its data.
@@ -85,13 +86,16 @@ export interface DatabaseProvider {
   /** What the provider lacks for one more database, such as connections; undefined: nothing. Absent: it lacks nothing. */
   shortage?(
     request: DatabaseRequest,
-    signal?: AbortSignal,
+    signal: AbortSignal,
   ): Promise<{ subject: string; description: string } | undefined>;
   /** What the provider depends on outside of the envs is brought up again if envs need it. Cheap when all is well. */
   tend(signal: AbortSignal): Promise<void>;
   /** All that the provider holds, of whatever env: what reconcile compares with the rows. */
   listHeld(signal: AbortSignal): Promise<HeldDatabase[]>;
 }
+
+/** In the place of a password that nobody shall see; a word, which is the same in a URL. */
+export const HIDDEN = 'not-shown';
 
 export class DatabaseProviderRegistry {
   constructor(readonly all: readonly DatabaseProvider[] = []) {}

@@ -3,14 +3,15 @@ import type { UndoneThing } from '../env/model.js';
 import { BerthError } from '../errors.js';
 import type { SubnetPlan } from '../ports/subnets.js';
 import { DEFAULT_INIT_SQL } from './init-sql.js';
-import { quotedName, quotedPattern, quotedText, sharedSchemaName } from './names.js';
+import { quotedName, quotedPattern, quotedText, sharedNetworkName, sharedSchemaName } from './names.js';
 import type { DatabasePasswords } from './passwords.js';
-import type {
-  DatabaseProvider,
-  DatabaseRequest,
-  DatabaseTarget,
-  HeldDatabase,
-  PreparedDatabase,
+import {
+  HIDDEN,
+  type DatabaseProvider,
+  type DatabaseRequest,
+  type DatabaseTarget,
+  type HeldDatabase,
+  type PreparedDatabase,
 } from './provider.js';
 import { SERVER_HOST, SERVER_PORT, type DatabaseServerEngine } from './server-engine.js';
 import { SqlError, type SharedServer } from './shared-server.js';
@@ -68,21 +69,48 @@ export class SharedDatabaseProvider implements DatabaseProvider {
     const joined = engine.join(envId, subnets.forPort(target.port), signal);
     // Whichever fails first is thrown; the other one has settled by then, and undo finds what it made.
     const [network, made] = await bothSettled(joined, this.#schemaOf(target, request, signal));
+    const { schema } = made.row;
+    const loaded = target.initSqlFile === undefined ? ', empty' : ', loaded';
     return {
-      environment: databaseVariables({
-        host: SERVER_HOST,
-        port: SERVER_PORT,
-        name: made.row.schema,
-        user: made.row.user,
-        password: this.#password(envId),
-      }),
+      ...this.#describe(made.row, this.#password(envId), network),
+      detail: `schema ${schema}${made.kept ? ' as it was' : loaded}`,
+    };
+  }
+
+  async preview(
+    { envId }: Pick<DatabaseTarget, 'envId'>,
+    request: DatabaseRequest,
+  ): Promise<PreparedDatabase> {
+    const schema = sharedSchemaName(envId, request.name);
+    return this.#describe({ schema, user: envId }, HIDDEN, sharedNetworkName(envId));
+  }
+
+  async shortage(
+    { maxConnections = DEFAULT_MAX_CONNECTIONS }: DatabaseRequest,
+    signal: AbortSignal,
+  ): Promise<{ subject: string; description: string } | undefined> {
+    const { facts } = await this.options.server.look(signal);
+    if (facts === undefined || facts.connections + maxConnections <= facts.maxConnections) return undefined;
+    return {
+      subject: 'database connections',
+      description:
+        `its app may have ${maxConnections} connections, and ${facts.connections} of the shared server's ` +
+        `${facts.maxConnections} are in use (env.sharedDatabase.maxConnections)`,
+    };
+  }
+
+  #describe(
+    { schema, user }: Pick<Registered, 'schema' | 'user'>,
+    password: string,
+    network: string,
+  ): PreparedDatabase {
+    return {
+      environment: databaseVariables({ host: SERVER_HOST, port: SERVER_PORT, name: schema, user, password }),
       services: [],
       volumes: [],
       network,
-      detail: made.kept
-        ? `schema ${made.row.schema} as it was`
-        : `schema ${made.row.schema}${target.initSqlFile === undefined ? ', empty' : ', loaded'}`,
-      data: { provider: this.name, schema: made.row.schema, user: made.row.user },
+      detail: `schema ${schema}`,
+      data: { provider: this.name, schema, user },
     };
   }
 

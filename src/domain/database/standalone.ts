@@ -5,12 +5,13 @@ import { yamlList, yamlScalar } from '../env/compose/scalar.js';
 import type { UndoneThing } from '../env/model.js';
 import { quotedName, quotedPattern, quotedText } from './names.js';
 import type { DatabasePasswords } from './passwords.js';
-import type {
-  DatabaseProvider,
-  DatabaseRequest,
-  DatabaseTarget,
-  HeldDatabase,
-  PreparedDatabase,
+import {
+  HIDDEN,
+  type DatabaseProvider,
+  type DatabaseRequest,
+  type DatabaseTarget,
+  type HeldDatabase,
+  type PreparedDatabase,
 } from './provider.js';
 import { databaseVariables } from './variables.js';
 
@@ -38,6 +39,11 @@ export interface StandaloneProviderOptions {
   image: (wanted: string | undefined, signal: AbortSignal) => Promise<string>;
 }
 
+interface ServerPasswords {
+  user: string;
+  root: string;
+}
+
 /**
  * A MySQL server in the env's own project. All of it is in the compose file: the container, its data in a named volume,
  * and the SQL that a new volume is filled with by the image's own set-up.
@@ -53,15 +59,45 @@ export class StandaloneDatabaseProvider implements DatabaseProvider {
     request: DatabaseRequest,
     signal: AbortSignal,
   ): Promise<PreparedDatabase> {
+    const { image, passwords } = this.options;
+    const described = this.#describe(envId, directory, request, await image(request.image, signal), {
+      user: passwords.of(`env:${envId}`),
+      root: passwords.of(`env:${envId}:root`),
+    });
+    const sql = await setUpSql(request.name ?? DEFAULT_NAME, initSqlFile);
+    await writeFile(join(directory, SQL_FILE), sql, { mode: 0o644 });
+    return described;
+  }
+
+  async preview(
+    { envId, directory }: Pick<DatabaseTarget, 'envId' | 'directory'>,
+    request: DatabaseRequest,
+    signal: AbortSignal,
+  ): Promise<PreparedDatabase> {
     const image = await this.options.image(request.image, signal);
+    return this.#describe(envId, directory, request, image, { user: HIDDEN, root: HIDDEN });
+  }
+
+  #describe(
+    envId: string,
+    directory: string,
+    request: DatabaseRequest,
+    image: string,
+    passwords: ServerPasswords,
+  ): PreparedDatabase {
     const name = request.name ?? DEFAULT_NAME;
-    const password = this.options.passwords.of(`env:${envId}`);
     const sqlFile = join(directory, SQL_FILE);
-    await writeFile(sqlFile, await setUpSql(name, initSqlFile), { mode: 0o644 });
-    const connection = { host: DATABASE_SERVICE, port: PORT, name, user: USER, password };
+    const connection = {
+      host: DATABASE_SERVICE,
+      port: PORT,
+      name,
+      user: USER,
+      password: passwords.user,
+    };
+    const yaml = this.#service({ envId, image, name, sqlFile, request, passwords });
     return {
       environment: databaseVariables(connection),
-      services: [{ name: DATABASE_SERVICE, yaml: this.#service(envId, image, name, sqlFile, request) }],
+      services: [{ name: DATABASE_SERVICE, yaml }],
       volumes: [{ key: VOLUME, name: `${envId}_${VOLUME}` }],
       network: '',
       detail: `${image} in the env's own project`,
@@ -89,8 +125,22 @@ export class StandaloneDatabaseProvider implements DatabaseProvider {
     return [];
   }
 
-  #service(envId: string, image: string, name: string, sqlFile: string, request: DatabaseRequest): string {
-    const { settings, passwords } = this.options;
+  #service({
+    envId,
+    image,
+    name,
+    sqlFile,
+    request,
+    passwords,
+  }: {
+    envId: string;
+    image: string;
+    name: string;
+    sqlFile: string;
+    request: DatabaseRequest;
+    passwords: ServerPasswords;
+  }): string {
+    const { settings } = this.options;
     const memory = yamlScalar(`${Math.ceil(settings.memoryBytes / MIB)}m`);
     const command = [
       'mysqld',
@@ -107,8 +157,8 @@ export class StandaloneDatabaseProvider implements DatabaseProvider {
       `    command: ${yamlList(command)}`,
       '    environment:',
       `      MYSQL_USER: ${yamlScalar(USER)}`,
-      `      MYSQL_PASSWORD: ${yamlScalar(passwords.of(`env:${envId}`))}`,
-      `      MYSQL_ROOT_PASSWORD: ${yamlScalar(passwords.of(`env:${envId}:root`))}`,
+      `      MYSQL_PASSWORD: ${yamlScalar(passwords.user)}`,
+      `      MYSQL_ROOT_PASSWORD: ${yamlScalar(passwords.root)}`,
       // The administrator signs in from inside of the container only.
       '      MYSQL_ROOT_HOST: "localhost"',
       '    volumes:',

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { PreparedDatabase } from '../database/provider.js';
 import { isBerthError } from '../errors.js';
 import type { Finding } from '../finding.js';
 import type { ActiveOperations } from './active-operations.js';
@@ -14,6 +15,7 @@ import { isAtRest } from './state-refusal.js';
 import { APP_FOLDER } from './steps/app-steps.js';
 import { composeBounds, composePath, composeText, type ComposeEnv } from './steps/compose-file.js';
 import type { Deployment } from './steps/context.js';
+import { DATABASE_FOLDER } from './steps/database-steps.js';
 import { envDirectory } from './steps/directory.js';
 
 /** Id in the compose file of an env that is not there yet: the real one is chosen when it is deployed. */
@@ -126,7 +128,7 @@ export class DryRun {
       restartPolicy: request.restartPolicy ?? 'unless_stopped',
     };
     try {
-      const database = this.#database(env, deployment, findings);
+      const database = await previewDatabase(env, deployment, signal);
       result.composeYaml = composeText(this.services, env, deployment.spec, database);
       readCompose(result.composeYaml, composePath(env), composeBounds(env));
     } catch (error) {
@@ -134,13 +136,15 @@ export class DryRun {
       findings.push(...findingsOf(error));
     }
   }
+}
 
-  #database(env: ComposeEnv, { app, database }: Deployment, findings: Finding[]) {
-    const request = app.metadata.database;
-    if (!database || !request) return undefined;
-    if (database.preview) return database.preview(env, request);
-    const message = `what the provider ${database.name} adds to the compose file is not shown`;
-    findings.push({ severity: 'info', rule: 'database.not_shown', path: '', field: 'database', message });
-    return undefined;
-  }
+/** What the app's database would add, with nothing made. */
+async function previewDatabase(
+  { id, directory }: ComposeEnv,
+  { app, database }: Deployment,
+  signal: AbortSignal,
+): Promise<PreparedDatabase | undefined> {
+  const request = app.metadata.database;
+  if (!database || !request) return undefined;
+  return await database.preview({ envId: id, directory: join(directory, DATABASE_FOLDER) }, request, signal);
 }

@@ -80,7 +80,7 @@ export class Preflight {
     if (disk < size) add('disk', `${config.basePath} has ${mib(disk)} free, and ${mib(size)} are needed`);
 
     const request = app.metadata.database;
-    const shortage = request && (await database?.shortage?.(request, signal));
+    const shortage = request && (await database?.shortage?.(request, signal ?? new AbortController().signal));
     if (shortage) shortages.push(shortage);
     return shortages;
   }

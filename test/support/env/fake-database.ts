@@ -18,6 +18,7 @@ export function fakeDatabase(
     name: 'fake',
     awaitsAppHealth: true,
     prepare: async () => ({ ...NOTHING, ...prepared }),
+    preview: async () => ({ ...NOTHING, ...prepared }),
     abandon: async () => [],
     remove: async () => [],
     reset: async () => [],

@@ -13,7 +13,7 @@ import type { ProjectWatch } from './project-watch.js';
 import { asDirectoryError } from './directory.js';
 
 /** Folder of an env's directory for what belongs to its database. */
-const DATABASE_FOLDER = 'database';
+export const DATABASE_FOLDER = 'database';
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 500;
 const LOG_LINES = 200;

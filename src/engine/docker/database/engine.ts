@@ -9,6 +9,7 @@ import {
 import type { ComposeNetwork } from '../../../domain/env/compose/model.js';
 import type { UndoneThing } from '../../../domain/env/model.js';
 import { BerthError } from '../../../domain/errors.js';
+import { sharedNetworkName } from '../../../domain/database/names.js';
 import type { DockerCalls } from '../docker-calls.js';
 import { berthErrorFrom, isFailure, type FailureContext } from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
@@ -118,7 +119,7 @@ export class DockerDatabaseEngine implements DatabaseServerEngine {
       const { calls, owner } = this.options;
       const network: ComposeNetwork = {
         key: NETWORK_KEY,
-        name: networkOf(envId),
+        name: sharedNetworkName(envId),
         external: false,
         // Neither way out of it: it leads to the server and nowhere else.
         internal: true,
@@ -220,10 +221,6 @@ export class DockerDatabaseEngine implements DatabaseServerEngine {
   #translated<T>(doing: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     return translated({ doing, refused: 'DATABASE_UNAVAILABLE', signal }, work);
   }
-}
-
-function networkOf(envId: string): string {
-  return `${envId}-db-net`;
 }
 
 function shape(container: ContainerDetails): DatabaseServer {

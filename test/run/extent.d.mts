@@ -8,3 +8,9 @@ export function chosen<T>(
   sample: readonly string[],
   print?: (line: string) => void,
 ): T[];
+export function onlyInFull(
+  it: (name: string, run: () => Promise<void>, timeoutMs?: number) => void,
+  name: string,
+  run: () => Promise<void>,
+  timeoutMs?: number,
+): void;

@@ -38,3 +38,16 @@ export function chosen(what, all, nameOf, sample, print = console.log) {
   );
   return all.filter((item) => sample.includes(nameOf(item)));
 }
+
+/**
+ * A test that takes long and that only `npm run test:full` runs; a sample says that it leaves it out.
+ *
+ * @param {(name: string, run: () => Promise<void>, timeoutMs?: number) => void} it vitest's, of the file
+ * @param {string} name
+ * @param {() => Promise<void>} run
+ * @param {number} [timeoutMs]
+ */
+export function onlyInFull(it, name, run, timeoutMs) {
+  if (isFull()) it(name, run, timeoutMs);
+  else console.log(`left out of the sample (npm run test:full runs it): ${name}`);
+}

@@ -37,12 +37,13 @@ export const STAGES = [
   {
     name: 'integration',
     needs: ['build', 'docker', 'go', 'images', 'crun', 'compose'],
+    sampled: 'tests of images, stores and databases that take long',
     run: (env) => vitestProject('integration', env),
   },
   {
     name: 'e2e',
     needs: ['build', 'docker', 'go', 'images', 'crun', 'cpython', 'grpcurl', 'compose'],
-    sampled: "CPython's own tests",
+    sampled: "CPython's own tests, and the idleness of envs",
     run: (env) => vitestProject('e2e', env),
   },
   // Beside the others: a host that cannot run gVisor fails here and nowhere else.

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import {
   ActivityKind,
   connect,
@@ -125,26 +126,30 @@ describe('ResetEnv', () => {
 });
 
 describe('the end of an env', () => {
-  it('is warned of and comes by itself: one that is used outlives one that only its health check asks', async () => {
-    const life = { idleTimeoutMs: 6_000, ttlMs: 3_600_000 };
-    const used = await deployed(app('used', life));
-    const idle = await deployed(app('idle', life));
-    const visits = setInterval(() => void fetch(used.url).catch(() => undefined), 1_000);
-    const events = await until(idle, (event) => operationEnd(event) !== undefined);
-    const warning = events.findIndex(isWarning(EnvWarningKind.IDLE_SOON));
-    expect(warning).toBeGreaterThanOrEqual(0);
-    expect(operationEnd(events.at(-1)!)).toMatchObject({ $case: 'succeeded' });
-    expect(await get(idle.envId)).toMatchObject({ state: EnvState.DESTROYED });
-    expect((await client.env.explainEnv({ envId: idle.envId })).aliveBecause).toContain(
-      'nobody used it for 6 s',
-    );
-    expect(await get(used.envId)).toMatchObject({ state: EnvState.RUNNING });
-    expect((await client.env.explainEnv({ envId: used.envId })).lastActivity).toMatchObject({
-      kind: ActivityKind.TRAFFIC,
-    });
-    clearInterval(visits);
-    await until(used, (event) => operationEnd(event) !== undefined);
-  });
+  onlyInFull(
+    it,
+    'is warned of and comes by itself: one that is used outlives one that only its health check asks',
+    async () => {
+      const life = { idleTimeoutMs: 6_000, ttlMs: 3_600_000 };
+      const used = await deployed(app('used', life));
+      const idle = await deployed(app('idle', life));
+      const visits = setInterval(() => void fetch(used.url).catch(() => undefined), 1_000);
+      const events = await until(idle, (event) => operationEnd(event) !== undefined);
+      const warning = events.findIndex(isWarning(EnvWarningKind.IDLE_SOON));
+      expect(warning).toBeGreaterThanOrEqual(0);
+      expect(operationEnd(events.at(-1)!)).toMatchObject({ $case: 'succeeded' });
+      expect(await get(idle.envId)).toMatchObject({ state: EnvState.DESTROYED });
+      expect((await client.env.explainEnv({ envId: idle.envId })).aliveBecause).toContain(
+        'nobody used it for 6 s',
+      );
+      expect(await get(used.envId)).toMatchObject({ state: EnvState.RUNNING });
+      expect((await client.env.explainEnv({ envId: used.envId })).lastActivity).toMatchObject({
+        kind: ActivityKind.TRAFFIC,
+      });
+      clearInterval(visits);
+      await until(used, (event) => operationEnd(event) !== undefined);
+    },
+  );
 
   it('is put off by ExtendEnv; ExplainEnv says all of it', async () => {
     const env = await deployed(app('expiring', { ttlMs: 20_000, labels: { course: '7' } }));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import { prepareImages } from '#dist/src/engine/docker/images/prepare-images.js';
 
 const run = promisify(execFile);
@@ -123,16 +124,21 @@ describe('the database image', () => {
     expect(await docker('wait', id)).toBe('1');
   }, 30_000);
 
-  it('killed during its set-up, starts over instead of serving half a database', async () => {
-    const volume = await docker('volume', 'create', '--label', 'dev.berth.test=mysql-image');
-    volumes.push(volume);
-    const environment = { MYSQL_ROOT_PASSWORD: 'r', MYSQL_DATABASE: 'app' };
-    const first = await start(environment, '--volume', `${volume}:/var/lib/mysql`);
-    await logLine(first, 'port: 0');
-    await docker('kill', first);
+  onlyInFull(
+    it,
+    'killed during its set-up, starts over instead of serving half a database',
+    async () => {
+      const volume = await docker('volume', 'create', '--label', 'dev.berth.test=mysql-image');
+      volumes.push(volume);
+      const environment = { MYSQL_ROOT_PASSWORD: 'r', MYSQL_DATABASE: 'app' };
+      const first = await start(environment, '--volume', `${volume}:/var/lib/mysql`);
+      await logLine(first, 'port: 0');
+      await docker('kill', first);
 
-    const second = await start(environment, '--volume', `${volume}:/var/lib/mysql`);
-    await serving(second);
-    expect(await query(second, 'root', 'r', "SHOW DATABASES LIKE 'app'")).toBe('app');
-  }, 60_000);
+      const second = await start(environment, '--volume', `${volume}:/var/lib/mysql`);
+      await serving(second);
+      expect(await query(second, 'root', 'r', "SHOW DATABASES LIKE 'app'")).toBe('app');
+    },
+    60_000,
+  );
 });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import { isBerthError } from '#dist/src/domain/errors.js';
 import { buildDebianBase } from '#dist/src/engine/docker/images/debian-base.js';
 import { DockerCli } from '#dist/src/engine/docker/images/docker-cli.js';
@@ -111,33 +112,38 @@ describe('failures', () => {
     await expect(failed).rejects.toThrow(/systemctl start docker/);
   });
 
-  it('an aborted bootstrap leaves neither files, mounts nor an image', async () => {
-    const cancel = new AbortController();
-    const tag = 'berth/debian:aborted-by-test';
-    const env = process.env;
-    const building = buildDebianBase({
-      suite: 'bookworm',
-      tag,
-      recipe: 'test',
-      architecture: await docker('version', '--format', '{{.Server.Arch}}'),
-      sources: { mirror: await mirrorOfBase(), lines: [] },
-      overlay: '/nonexistent',
-      cacheDir,
-      network: { env: {}, buildArgs: {}, network: undefined },
-      env,
-      docker: new DockerCli(env, cancel.signal),
-      signal: cancel.signal,
-      report: (_, detail) => {
-        // By then it has mounted /proc and /sys inside its target.
-        if (detail.startsWith('Unpacking the base system') || detail.startsWith('Configuring'))
-          cancel.abort();
-      },
-    });
-    await expect(building).rejects.toSatisfy((error) => isBerthError(error, 'CANCELLED'));
-    expect(await readdir(join(cacheDir, 'scratch'))).toEqual([]);
-    expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(cacheDir);
-    expect(await docker('images', '--quiet', tag)).toBe('');
-  }, 300_000);
+  onlyInFull(
+    it,
+    'an aborted bootstrap leaves neither files, mounts nor an image',
+    async () => {
+      const cancel = new AbortController();
+      const tag = 'berth/debian:aborted-by-test';
+      const env = process.env;
+      const building = buildDebianBase({
+        suite: 'bookworm',
+        tag,
+        recipe: 'test',
+        architecture: await docker('version', '--format', '{{.Server.Arch}}'),
+        sources: { mirror: await mirrorOfBase(), lines: [] },
+        overlay: '/nonexistent',
+        cacheDir,
+        network: { env: {}, buildArgs: {}, network: undefined },
+        env,
+        docker: new DockerCli(env, cancel.signal),
+        signal: cancel.signal,
+        report: (_, detail) => {
+          // By then it has mounted /proc and /sys inside its target.
+          if (detail.startsWith('Unpacking the base system') || detail.startsWith('Configuring'))
+            cancel.abort();
+        },
+      });
+      await expect(building).rejects.toSatisfy((error) => isBerthError(error, 'CANCELLED'));
+      expect(await readdir(join(cacheDir, 'scratch'))).toEqual([]);
+      expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(cacheDir);
+      expect(await docker('images', '--quiet', tag)).toBe('');
+    },
+    300_000,
+  );
 });
 
 /** The mirror that this host's images were built from. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { openStore } from '#dist/src/store/open-store.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import type { Store } from '../../../src/store/open-store.js';
 import { freePort, startMysql, type MysqlDatabase, type TestMysql } from '../../support/mysql.js';
 import { SilentLogger } from '../../support/silent-logger.js';
@@ -69,7 +70,7 @@ describe('a MySQL server', () => {
     expect(store.health().ok).toBe(true);
   });
 
-  test('that hangs does not hold calls or closing for long', async () => {
+  onlyInFull(test, 'that hangs does not hold calls or closing for long', async () => {
     await using database = await newDatabase();
     const store = await database.open();
     await store.ports.claim(18_000, 'env-a');

@@ -72,6 +72,29 @@ export function berthErrorFrom(error: unknown, context: FailureContext): BerthEr
   }
 }
 
+/** Every error that leaves `work` is the domain's. */
+export async function translated<T>(context: FailureContext, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw berthErrorFrom(error, context);
+  }
+}
+
+/** For `catch`: what is not there has no answer; any other failure stays one. */
+export function unlessGone(error: unknown): null {
+  if (isFailure(error, 'not_found')) return null;
+  throw error;
+}
+
+export function cancelledError(): DockerError {
+  return new DockerError({ code: 'cancelled', message: 'cancelled' });
+}
+
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw cancelledError();
+}
+
 export function imageNotFound(image: string, cause?: unknown): BerthError {
   return new BerthError(
     'IMAGE_NOT_FOUND',

@@ -8,10 +8,9 @@ import {
 } from '../../../domain/database/server-engine.js';
 import type { ComposeNetwork } from '../../../domain/env/compose/model.js';
 import type { UndoneThing } from '../../../domain/env/model.js';
-import { BerthError } from '../../../domain/errors.js';
 import { sharedNetworkName } from '../../../domain/database/names.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { berthErrorFrom, isFailure, type FailureContext } from '../docker-error.js';
+import { isFailure, translated, type FailureContext } from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
 import { readContainerLog } from '../env/logs.js';
 import { ensureNetwork, removeNetwork } from '../env/networks-and-volumes.js';
@@ -242,13 +241,4 @@ function unavailable(doing: string): FailureContext {
 
 function unlessThere(error: unknown): void {
   if (!isFailure(error, 'conflict')) throw error;
-}
-
-async function translated<T>(context: FailureContext, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof BerthError) throw error;
-    throw berthErrorFrom(error, context);
-  }
 }

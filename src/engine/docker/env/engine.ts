@@ -11,21 +11,20 @@ import type {
   ProjectEvent,
 } from '../../../domain/env/engine.js';
 import type { UndoneThing } from '../../../domain/env/model.js';
-import { treeSize } from '../../../lib/tree-size.js';
 import { BerthError } from '../../../domain/errors.js';
 import type { DockerAvailability } from '../availability.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { berthErrorFrom, DockerError, type FailureContext, isFailure } from '../docker-error.js';
+import { type FailureContext, isFailure, throwIfCancelled, translated, unlessGone } from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
 import { inspectImage } from '../images-on-host.js';
 import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
 import type { ContainerDetails } from '../worker/call-messages.js';
 import type { DockerEvent } from '../worker/stream-messages.js';
 import { CONFIG_HASH_LABEL, projectFilter, SERVICE_LABEL, serviceLabels } from './compose-labels.js';
-import { readConnections } from './connections.js';
 import { furtherEndpoints, serviceContainerBody } from './container-config.js';
 import { LogHolds } from './log-holds.js';
+import { ProjectMeasures } from './measures.js';
 import { readContainerLog } from './logs.js';
 import { ensureNetwork, ensureVolume, removeNetwork, removeVolume } from './networks-and-volumes.js';
 import { stopOrder } from './stop-order.js';
@@ -33,8 +32,6 @@ import { envEvent, projectEvent } from './watch.js';
 
 const CREATE_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 60_000;
-/** Docker measures for a second. */
-const STATS_TIMEOUT_MS = 5_000;
 /** Docker's own default, for containers that name no grace. */
 const DEFAULT_GRACE_S = 10;
 /** What Docker may take beyond the grace. */
@@ -50,13 +47,14 @@ export interface DockerEnvEngineOptions {
   logger: Logger;
 }
 
-/** Compose projects through Docker's API. What there is, Docker's labels say; its own state is a memory for pids, and who reads a log. */
+/** Compose projects through Docker's API. What there is, Docker's labels say; the only state that counts is who reads a log. */
 export class DockerEnvEngine implements EnvEngine {
-  /** First processes of containers, by container id, to spare an inspection each time; each is checked when used. */
-  readonly #pids = new Map<string, number>();
   readonly #holds = new LogHolds();
+  readonly #measures: ProjectMeasures;
 
-  constructor(private readonly options: DockerEnvEngineOptions) {}
+  constructor(private readonly options: DockerEnvEngineOptions) {
+    this.#measures = new ProjectMeasures(options);
+  }
 
   requireImage(image: string, signal?: AbortSignal): Promise<{ digest: string; exposedPorts: number[] }> {
     return inspectImage(this.options.calls, image, signal);
@@ -159,7 +157,7 @@ export class DockerEnvEngine implements EnvEngine {
       await allDone(
         containers.map(({ id, name }) => removal({ kind: 'container', name }, removeContainer(calls, id))),
       );
-      for (const { id } of containers) this.#pids.delete(id);
+      for (const { id } of containers) this.#measures.forget(id);
       throwIfCancelled(signal);
       if (options.networks !== false) {
         const networks = await calls.run({ op: 'listNetworks', labels }, { signal });
@@ -259,51 +257,16 @@ export class DockerEnvEngine implements EnvEngine {
     });
   }
 
-  async diskBytes(projectName: string, signal?: AbortSignal): Promise<number> {
-    const { calls, owner, sameHost } = this.options;
-    const context: FailureContext = { doing: `measuring ${projectName}`, refused: 'DOCKER_ERROR', signal };
-    return translated(context, async () => {
-      const labels = projectFilter(owner, projectName);
-      let bytes = 0;
-      for (const { id } of await calls.run({ op: 'listContainers', labels }, { signal })) {
-        const size = await calls.run({ op: 'containerSize', id }, { signal }).catch(unlessGone);
-        bytes += size?.writtenBytes ?? 0;
-      }
-      const volumes = sameHost ? await calls.run({ op: 'listVolumes', labels }, { signal }) : [];
-      for (const { mountpoint } of volumes) bytes += await treeSize(mountpoint);
-      return bytes;
-    });
+  diskBytes(projectName: string, signal?: AbortSignal): Promise<number> {
+    return this.#measures.diskBytes(projectName, signal);
   }
 
-  async use(containerId: string, signal?: AbortSignal): Promise<ContainerUse> {
-    const context: FailureContext = { doing: `measuring ${containerId}`, refused: 'DOCKER_ERROR', signal };
-    return translated(context, () =>
-      this.options.calls.run(
-        { op: 'containerStats', id: containerId },
-        { signal, timeoutMs: STATS_TIMEOUT_MS },
-      ),
-    );
+  use(containerId: string, signal?: AbortSignal): Promise<ContainerUse> {
+    return this.#measures.use(containerId, signal);
   }
 
-  async connections(containerId: string, signal?: AbortSignal): Promise<ConnectionCount | undefined> {
-    if (!this.options.sameHost) return undefined;
-    const known = this.#pids.get(containerId);
-    const count = known === undefined ? undefined : await readConnections(containerId, known);
-    if (count) return count;
-    const context: FailureContext = { doing: `looking at ${containerId}`, refused: 'DOCKER_ERROR', signal };
-    return translated(context, async () => {
-      const { calls } = this.options;
-      const container = await calls
-        .run({ op: 'inspectContainer', id: containerId }, { signal })
-        .catch(unlessGone);
-      const pid = container?.pid ?? 0;
-      if (pid === 0) {
-        this.#pids.delete(containerId);
-        return undefined;
-      }
-      this.#pids.set(containerId, pid);
-      return await readConnections(containerId, pid);
-    });
+  connections(containerId: string, signal?: AbortSignal): Promise<ConnectionCount | undefined> {
+    return this.#measures.connections(containerId, signal);
   }
 
   logs(containerId: string, options: LogOptions, signal?: AbortSignal): AsyncIterable<LogChunk> {
@@ -396,22 +359,4 @@ function shape(container: ContainerDetails): ProjectContainer {
 async function allDone(steps: Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(steps);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-function unlessGone(error: unknown): null {
-  if (isFailure(error, 'not_found')) return null;
-  throw error;
-}
-
-function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new DockerError({ code: 'cancelled', message: 'cancelled' });
-}
-
-/** Every error that leaves is the domain's. */
-async function translated<T>(context: FailureContext, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw berthErrorFrom(error, context);
-  }
 }

@@ -8,7 +8,7 @@ import type {
   TerminalSize,
 } from '../../../domain/env/exec/engine.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { berthErrorFrom, type FailureContext, isFailure } from '../docker-error.js';
+import { berthErrorFrom, translated, type FailureContext, isFailure } from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
 import type { ContainerDetails } from '../worker/call-messages.js';
 import { ContainerProcess } from './container-process.js';
@@ -292,12 +292,4 @@ function contextOf(doing: string, containerId: string, signal?: AbortSignal): Fa
     missing: 'ENV_CONTAINER_MISSING',
     signal,
   };
-}
-
-async function translated<T>(context: FailureContext, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw berthErrorFrom(error, context);
-  }
 }

@@ -2,7 +2,7 @@ import type { ComposeNetwork, ComposeProject, ComposeVolume } from '../../../dom
 import type { UndoneThing } from '../../../domain/env/model.js';
 import { BerthError } from '../../../domain/errors.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { isFailure } from '../docker-error.js';
+import { isFailure, unlessGone } from '../docker-error.js';
 import { OWNER_LABEL } from '../labels.js';
 import type { NetworkDetails } from '../worker/call-messages.js';
 import { networkLabels, PROJECT_LABEL, volumeLabels } from './compose-labels.js';
@@ -81,11 +81,6 @@ export async function removeNetwork(calls: DockerCalls, id: string): Promise<voi
 
 export async function removeVolume(calls: DockerCalls, name: string): Promise<void> {
   await calls.run({ op: 'removeVolume', name }).catch(unlessGone);
-}
-
-function unlessGone(error: unknown): null {
-  if (isFailure(error, 'not_found')) return null;
-  throw error;
 }
 
 function isAsWanted(present: NetworkDetails, network: ComposeNetwork): boolean {

@@ -7,7 +7,13 @@ import type { ChannelLoss, SandboxEngine, SandboxInstance } from '../../../domai
 import type { SandboxSpec } from '../../../domain/sandbox/spec.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { berthErrorFrom, DockerError, type FailureContext, isFailure } from '../docker-error.js';
+import {
+  berthErrorFrom,
+  cancelledError,
+  type FailureContext,
+  isFailure,
+  throwIfCancelled,
+} from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
 import { inspectImage } from '../images-on-host.js';
 import { KIND_LABEL, OWNER_LABEL, SANDBOX_LABEL } from '../labels.js';
@@ -274,12 +280,4 @@ export class DockerSandboxEngine implements SandboxEngine {
     );
     return this.#seccompProfile;
   }
-}
-
-function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw cancelledError();
-}
-
-function cancelledError(): DockerError {
-  return new DockerError({ code: 'cancelled', message: 'cancelled' });
 }

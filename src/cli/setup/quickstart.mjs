@@ -35,6 +35,9 @@ async function up() {
   writeFileSync(program, FIRST_EXECUTION);
   await command(['run', program], 'the first execution');
   say();
+  // So that a client without files can deploy it by its id.
+  await command(['apps', 'upload', SAMPLE_APP, '--replace'], 'the upload of the sample app');
+  say();
   await command(['deploy', SAMPLE_APP], 'the sample app');
   say();
   await command(['ps'], 'the list of envs');

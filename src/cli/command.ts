@@ -14,9 +14,23 @@ export interface Cli {
   ): Promise<void>;
 }
 
+/**
+ * An action is given the options of the commands above it as well: `--address` and the like are read by the first of them
+ * that knows it, wherever they stand, and must not be lost for `apps upload`.
+ */
+class CliCommand extends Command {
+  override action(run: (this: this, ...args: never[]) => void | Promise<void>): this {
+    return super.action((...args: unknown[]) => {
+      // Commander's order: the arguments, the options, the command.
+      const command = args.at(-1) as Command;
+      return run.apply(this, [...args.slice(0, -2), command.optsWithGlobals(), command] as never[]);
+    });
+  }
+}
+
 /** A command with the options that all have. */
 export function newCommand(name: string, summary: string, { connects = true } = {}): Command {
-  const command = new Command(name).description(summary);
+  const command = new CliCommand(name).description(summary);
   if (connects) {
     command
       .option('--address <host:port>', 'where berthd listens (BERTH_ADDRESS; default 127.0.0.1:50051)')

@@ -22,9 +22,8 @@ export function databaseCommand(cli: Cli): Command {
   );
   database.addCommand(
     newCommand('ensure', 'make it when there is none, and wait until it answers').action(
-      async (_options: unknown, command: Command) => {
-        // The options that all commands have may have been read by `database`.
-        await cli.perform(command.optsWithGlobals<CommonOptions>(), async ({ client, signal, out, json }) => {
+      async (options: CommonOptions) => {
+        await cli.perform(options, async ({ client, signal, out, json }) => {
           const answer = await client.env.ensureSharedDatabase({}, { signal });
           show(out, json, answer.database);
           return EXIT.ok;

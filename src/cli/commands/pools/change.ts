@@ -29,9 +29,7 @@ interface SettingsOptions extends CommonOptions {
 export function resizeCommand(cli: Cli): Command {
   return withSettings(newCommand('resize', 'change the sizes and times of a pool, in force at once'))
     .argument('<pool>', 'id of a pool')
-    .action(async (poolId: string, _options: unknown, command: Command) => {
-      // The options that all commands have may have been read by `pools`.
-      const options = command.optsWithGlobals<SettingsOptions>();
+    .action(async (poolId: string, options: SettingsOptions) => {
       await cli.perform(options, async (session) => {
         const settings = settingsOf(options);
         if (options.preset === undefined && Object.values(settings).every((value) => value === undefined))
@@ -60,8 +58,7 @@ export function warmCommand(cli: Cli): Command {
     .argument('<pool>', 'id of a pool, or name of a language')
     .option('-n, --count <sandboxes>', 'how many shall be ready (default: its initial size)', wholeNumber)
     .option('--no-wait', 'do not wait until they are ready')
-    .action(async (given: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<SettingsOptions & { count?: number; wait: boolean }>();
+    .action(async (given: string, options: SettingsOptions & { count?: number; wait: boolean }) => {
       await cli.perform(options, async (session) => {
         const target: WarmPoolRequest['target'] = given.startsWith('pool-')
           ? { $case: 'poolId', value: given }
@@ -91,8 +88,7 @@ export function drainCommand(cli: Cli): Command {
       durationMs,
     )
     .option('--remove', 'remove the pool and its statistics afterwards')
-    .action(async (poolId: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<CommonOptions & { timeout?: number; remove?: boolean }>();
+    .action(async (poolId: string, options: CommonOptions & { timeout?: number; remove?: boolean }) => {
       await cli.perform(options, async (session) => {
         const { pool, cancelledExecutions } = await session.client.pool.drainPool(
           {
@@ -114,8 +110,7 @@ export function recycleCommand(cli: Cli): Command {
   return newCommand('recycle', 'destroy a sandbox of a pool and replace it')
     .argument('<sandbox>', 'id of a sandbox; `berth pools <pool>` shows them')
     .option('--force', 'cancel what runs in it (default: wait for its end)')
-    .action(async (sandboxId: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<CommonOptions & { force?: boolean }>();
+    .action(async (sandboxId: string, options: CommonOptions & { force?: boolean }) => {
       await cli.perform(options, async (session) => {
         const { pool } = await session.client.pool.recycleSandbox(
           { requestId: randomUUID(), sandboxId, force: options.force === true },

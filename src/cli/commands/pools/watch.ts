@@ -22,8 +22,7 @@ export function watchCommand(cli: Cli): Command {
   return newCommand('watch', 'show what happens in the pools, until it is interrupted')
     .argument('[pool]', 'only of this pool')
     .option('--executions', 'each acquire, return and reset too')
-    .action(async (poolId: string | undefined, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<WatchOptions>();
+    .action(async (poolId: string | undefined, options: WatchOptions) => {
       await cli.perform(
         options,
         async ({ client, signal, out, json }) => {

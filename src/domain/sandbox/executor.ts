@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { unlessAborted } from '../../lib/unless-aborted.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { BerthError, isBerthError, messageOf } from '../errors.js';
@@ -281,7 +282,11 @@ export class Executor {
       execution.fail(known);
     } finally {
       recorder.note(execution);
-      lease?.release();
+      if (lease !== undefined) {
+        // Its readers first: what comes behind an execution takes as long as telling them of its end.
+        await turn();
+        lease.release();
+      }
     }
   }
 

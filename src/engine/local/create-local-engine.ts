@@ -227,7 +227,8 @@ async function openCgroups({ config, owner }: LocalEngineOptions): Promise<Cgrou
 
 async function digestOf(programs: LocalPrograms, launchers: string, parts: string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of [programs.runner, join(launchers, 'python.py')]) hash.update(await readFile(file));
+  const launcher = ['python.py', 'berth_python.py'].map((file) => join(launchers, file));
+  for (const file of [programs.runner, ...launcher]) hash.update(await readFile(file));
   hash.update(JSON.stringify(parts));
   return `sha256:${hash.digest('hex')}`;
 }

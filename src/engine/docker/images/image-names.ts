@@ -34,9 +34,9 @@ export interface SandboxImage {
   launchers: readonly string[];
 }
 
-/** A language's sandbox image. A new language is a row here and its launcher file. */
+/** A language's sandbox image. A new language is a row here and its launcher's files. */
 export const SANDBOX_IMAGES: Record<SandboxImageName, SandboxImage> = {
-  'berth/sandbox-python:3.11': { on: 'python:3.11-slim', launchers: ['python.py'] },
+  'berth/sandbox-python:3.11': { on: 'python:3.11-slim', launchers: ['python.py', 'berth_python.py'] },
 };
 
 export function isImageName(name: string): name is ImageName {

@@ -212,7 +212,9 @@ describe('a deployment that fails', () => {
         appId: 'mute',
         readyTimeoutMs: 1_500,
         // A shell says it long before the time is up, also where Node takes seconds to start.
-        files: nodeApp('', { startCommand: ['sh', '-c', "trap 'exit 0' TERM; echo I sit here; sleep 1000 & wait"] }),
+        files: nodeApp('', {
+          startCommand: ['sh', '-c', "trap 'exit 0' TERM; echo I sit here; sleep 1000 & wait"],
+        }),
       }),
     );
     expect(end).toMatchObject({

@@ -1,6 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
+const ONE_MINUTE = 60_000;
 const FIVE_MINUTES = 300_000;
+/** These end what hangs. No test is about how long it takes, and a busy machine may take many times as long as another. */
+const PATIENT = {
+  testTimeout: FIVE_MINUTES,
+  hookTimeout: FIVE_MINUTES,
+  expect: { poll: { timeout: ONE_MINUTE, interval: 20 } },
+};
 
 /**
  * unit: no Docker, seconds. integration: real Docker and MySQL, one file at a time since they share the host. gvisor: the
@@ -10,15 +17,22 @@ const FIVE_MINUTES = 300_000;
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          ...PATIENT,
+          testTimeout: ONE_MINUTE,
+          hookTimeout: ONE_MINUTE,
+        },
+      },
       {
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           exclude: ['test/integration/gvisor/**'],
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: FIVE_MINUTES,
+          ...PATIENT,
         },
       },
       {
@@ -26,8 +40,7 @@ export default defineConfig({
           name: 'gvisor',
           include: ['test/integration/gvisor/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: FIVE_MINUTES,
+          ...PATIENT,
         },
       },
       {
@@ -35,8 +48,7 @@ export default defineConfig({
           name: 'hostile',
           include: ['test/hostile/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: FIVE_MINUTES,
+          ...PATIENT,
         },
       },
       {
@@ -44,8 +56,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: FIVE_MINUTES,
+          ...PATIENT,
         },
       },
     ],

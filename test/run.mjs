@@ -1,24 +1,28 @@
-// `npm test`: prepares what the tests need, runs every stage, checks that nothing is left behind, and ends with one
-// line, `N passed, N failed`. `npm test -- unit runner` runs only those stages. `npm run test:full` is the same with
-// `--full`: what `npm test` runs a sample of, it runs whole.
+// `npm test`: prepares what the tests need, runs every stage, checks that nothing is left behind, and ends with what
+// failed and one line, `N passed, N failed`. `npm test -- unit runner` runs only those stages. `npm run test:full` is the
+// same with `--full`: what `npm test` runs a sample of, it runs whole.
 import { randomUUID } from 'node:crypto';
 import { ensureDependencies } from '../src/cli/setup/checkout.mjs';
 import { SetupError, requireHost } from '../src/cli/setup/host.mjs';
 import { say, seconds, step } from '../src/cli/setup/progress.mjs';
 import { FULL_VARIABLE, extent } from './run/extent.mjs';
+import { failureLines } from './run/failures.mjs';
 import { RUN_VARIABLE, differences, snapshot } from './run/leaks.mjs';
 import { preparer } from './run/preparation.mjs';
 import { STAGES } from './run/stages.mjs';
 
 const FULL_OPTION = '--full';
-const NOTHING_FAILED = { passed: 0, failed: 0, skipped: 0 };
-const ONE_FAILED = { passed: 0, failed: 1, skipped: 0 };
 
 /** A line of the summary. */
 const results = [];
 
-function record(name, counts, startedMs, why = '', sampled = '') {
-  results.push({ name, ...counts, took: seconds(performance.now() - startedMs), why, sampled });
+function record(name, outcome, startedMs, sampled = '') {
+  results.push({ name, ...outcome, took: seconds(performance.now() - startedMs), sampled });
+}
+
+/** An outcome that is only failures, such as of what could not even begin. */
+function failedWith(failures) {
+  return { passed: 0, failed: failures.length, skipped: 0, failures };
 }
 
 function chosenStages(names) {
@@ -37,14 +41,14 @@ async function runStage(stage, prepare) {
   try {
     env = await prepare(stage.needs);
   } catch (error) {
-    record(stage.name, ONE_FAILED, startedMs, `cannot be prepared: ${messageOf(error)}`);
+    record(stage.name, failedWith([{ name: 'cannot be prepared', error: messageOf(error) }]), startedMs);
     return;
   }
   say(`\n── ${stage.name}`);
   try {
-    record(stage.name, await stage.run(env), startedMs, '', stage.sampled);
+    record(stage.name, await stage.run(env), startedMs, stage.sampled);
   } catch (error) {
-    record(stage.name, ONE_FAILED, startedMs, messageOf(error));
+    record(stage.name, failedWith([{ name: 'ended early', error: messageOf(error) }]), startedMs);
   }
 }
 
@@ -55,14 +59,17 @@ function messageOf(error) {
 
 function summarise() {
   say('\n── summary');
-  for (const { name, passed, failed, skipped, took, why, sampled } of results) {
+  for (const { name, passed, failed, skipped, took, sampled } of results) {
     const counts = [`${passed} passed`, `${failed} failed`, ...(skipped > 0 ? [`${skipped} SKIPPED`] : [])];
     say(`${failed > 0 ? '✗' : '✓'} ${name.padEnd(18)} ${counts.join(', ')} (${took})`);
     if (sampled !== '') say(`    ${sampled}: ${extent()}`);
-    if (why !== '') say(`    ${why.replaceAll('\n', '\n    ')}`);
   }
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
-  if (sum('failed') > 0) process.exitCode = 1;
+  if (sum('failed') > 0) {
+    process.exitCode = 1;
+    say('\n── failed');
+    for (const line of failureLines(results)) say(line);
+  }
   say(`${sum('passed')} passed, ${sum('failed')} failed`);
 }
 
@@ -83,17 +90,16 @@ async function main() {
 
   const startedMs = performance.now();
   const leaks = differences(before, await snapshot(runId));
-  record(
-    'leaks',
-    leaks.length === 0 ? { ...NOTHING_FAILED, passed: 1 } : { ...ONE_FAILED, failed: leaks.length },
-    startedMs,
-    leaks.join('\n'),
-  );
+  const failures = leaks.map((text) => ({
+    name: text,
+    error: 'a run of the tests leaves the host as it was',
+  }));
+  record('leaks', { ...failedWith(failures), passed: leaks.length === 0 ? 1 : 0 }, startedMs);
 }
 
 try {
   await main();
 } catch (error) {
-  record('preparation', ONE_FAILED, 0, messageOf(error));
+  record('preparation', failedWith([{ name: 'ended early', error: messageOf(error) }]), 0);
 }
 summarise();

@@ -4,55 +4,58 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root, which } from '../../src/cli/setup/host.mjs';
 import { run } from '../../src/cli/setup/processes.mjs';
+import { OUTCOME_VARIABLE } from './vitest-outcome.mjs';
+
+/** @typedef {import('./vitest-outcome.mjs').Outcome} Outcome */
+
+const NOTHING = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const failure = (name, error) => ({ ...NOTHING, failed: 1, failures: [{ name, error }] });
 
 /** A command that is right or wrong as a whole. */
 export async function check(argv) {
-  const { code } = await run(argv, { cwd: root, show: true });
-  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  const { code, tail } = await run(argv, { cwd: root, onLine: (line) => console.log(line) });
+  if (code === 0) return { ...NOTHING, passed: 1 };
+  const end = tail.split('\n').slice(-10).join('\n');
+  return failure(argv.join(' '), `ended with ${code}; its last lines:\n${end}`);
 }
 
-/** A vitest project: its tests, and as failures of their own the files that could not even be loaded. */
+/** A vitest project: its tests, and as failures of their own the files, hooks and whatever else went wrong. */
 export async function vitestProject(project, env) {
-  const scratch = mkdtempSync(join(tmpdir(), 'berth-test-report-'));
+  const scratch = mkdtempSync(join(tmpdir(), 'berth-test-outcome-'));
   try {
-    const file = join(scratch, 'report.json');
+    const file = join(scratch, 'outcome.json');
     const { code } = await run(
       [
         join(root, 'node_modules/.bin/vitest'),
         'run',
         ...['--project', project],
-        ...['--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+        ...['--reporter=default', `--reporter=${join(root, 'test/run/vitest-outcome.mjs')}`],
       ],
-      { cwd: root, env, show: true },
+      { cwd: root, env: { ...env, [OUTCOME_VARIABLE]: file }, show: true },
     );
-    return countVitest(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined, code);
+    return vitestOutcome(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined, code);
   } finally {
     rmSync(scratch, { recursive: true });
   }
 }
 
-/** @param {object | undefined} report of vitest's json reporter; without one, vitest itself has failed */
-export function countVitest(report, code) {
-  if (report === undefined) return { passed: 0, failed: 1, skipped: 0 };
-  const counts = {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + report.testResults.filter(failedWithoutTests).length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
-  // Unhandled errors, failed hooks at the end, or nothing found: vitest says no although no test failed.
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  return counts;
+/**
+ * @param {Outcome | undefined} outcome what vitest reported; undefined: it did not get so far
+ * @returns {Outcome}
+ */
+export function vitestOutcome(outcome, code) {
+  if (outcome === undefined) return failure('vitest', `ended with ${code} before it could report`);
+  if (code === 0 || outcome.failed > 0) return outcome;
+  // It found no test, or was killed.
+  const { failed, failures } = failure('vitest', `ended with ${code} although no test failed`);
+  return { ...outcome, failed, failures };
 }
-
-const failedWithoutTests = (file) =>
-  file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed');
 
 /** All Go tests of a module. Packages that do not compile, or panic outside of a test, are failures of their own. */
 export async function goTests(directory, env) {
   const cwd = join(root, directory);
   if (!existsSync(join(cwd, 'go.mod'))) {
-    console.error(`${directory} has no go.mod`);
-    return { passed: 0, failed: 1, skipped: 0 };
+    return failure(directory, 'has no go.mod');
   }
   const go = which('go');
   const events = [];
@@ -65,26 +68,48 @@ export async function goTests(directory, env) {
       else events.push(event);
     },
   });
-  const counts = countGo(events, code);
   printGo(events);
-  return counts;
+  return goOutcome(events, code);
 }
 
-/** @param {object[]} events of `go test -json` */
-export function countGo(events, code) {
-  const ended = (action) =>
-    events.filter((event) => event.Test !== undefined && event.Action === action).length;
-  const failedIn = new Set(
-    events
-      .filter((event) => event.Test !== undefined && event.Action === 'fail')
-      .map((event) => event.Package),
-  );
+/**
+ * @param {object[]} events of `go test -json`
+ * @returns {Outcome}
+ */
+export function goOutcome(events, code) {
+  const ended = (action) => events.filter(({ Test, Action }) => Test !== undefined && Action === action);
+  const tests = ended('fail');
+  const failedIn = new Set(tests.map(({ Package }) => Package));
+  // A package that failed for itself: it does not compile, or panics outside of a test.
   const packages = events.filter(
-    (event) => event.Test === undefined && event.Action === 'fail' && !failedIn.has(event.Package),
-  ).length;
-  const counts = { passed: ended('pass'), failed: ended('fail') + packages, skipped: ended('skip') };
-  if (code !== 0 && counts.failed === 0) counts.failed = 1;
-  return counts;
+    ({ Package, Test, Action }) => Test === undefined && Action === 'fail' && !failedIn.has(Package),
+  );
+  const failures = [...tests, ...packages].map(({ Package, Test }) => ({
+    name: [Package, Test].filter(Boolean).join(' '),
+    error: goOutput(events, Package, Test),
+  }));
+  if (code !== 0 && failures.length === 0)
+    failures.push(...failure('go test', `ended with ${code}`).failures);
+  return {
+    passed: ended('pass').length,
+    failed: failures.length,
+    skipped: ended('skip').length,
+    failures,
+  };
+}
+
+/** What a test said, or a package outside of its tests or its compiler, without the marks of when it ran. */
+function goOutput(events, name, test) {
+  return events
+    .filter(
+      (event) =>
+        (event.Action === 'output' && event.Package === name && event.Test === test) ||
+        (event.Action === 'build-output' && test === undefined && event.ImportPath?.startsWith(name)),
+    )
+    .map(({ Output }) => Output)
+    .filter((line) => !line.startsWith('=== '))
+    .join('')
+    .trimEnd();
 }
 
 /** The output of failed tests and packages, and a line for each package. */

@@ -4,13 +4,13 @@ import { check, goTests, vitestProject } from './runners.mjs';
 import { withTestDaemon } from './test-daemon.mjs';
 
 /**
- * @typedef {{passed: number, failed: number, skipped: number}} Counts
+ * @typedef {import('./vitest-outcome.mjs').Outcome} Outcome
  * @typedef {'docker' | 'go' | 'images' | 'cpython' | 'grpcurl' | 'compose' | 'build' | 'crun' | 'gvisor'} Need
  * @typedef {object} Stage
  * @property {string} name what `npm test -- NAME` selects
  * @property {Need[]} needs prepared before it, once for all stages; when that fails, so does the stage
  * @property {string} [sampled] what `npm test` runs only a sample of in it, and `npm run test:full` the whole (extent.mjs)
- * @property {(env: Record<string, string>) => Promise<Counts>} run `env` tells tests where prepared things are
+ * @property {(env: Record<string, string>) => Promise<Outcome>} run `env` tells tests where prepared things are
  */
 
 const node = process.execPath;
@@ -27,7 +27,7 @@ export const STAGES = [
     run: () => check([node, 'src/cli/setup/contract.mjs', 'breaking']),
   },
   // The one build of a run: the stages behind it find it done.
-  { name: 'build', needs: ['build'], run: async () => ({ passed: 1, failed: 0, skipped: 0 }) },
+  { name: 'build', needs: ['build'], run: async () => ({ passed: 1, failed: 0, skipped: 0, failures: [] }) },
   {
     name: 'readme',
     needs: ['build'],

@@ -8,7 +8,7 @@ import {
   ServedBy,
   status,
 } from '../../../clients/typescript/src/index.js';
-import { containersOf, ownedBy } from '../../support/docker-cli.js';
+import { containersOf, docker, ownedBy } from '../../support/docker-cli.js';
 import { DockerProxy } from '../../support/docker-proxy.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
 import { spawn } from 'node:child_process';
@@ -43,11 +43,15 @@ describe('stopping', () => {
     const daemon = await start();
     using client = connect({ address: daemon.address });
     const events = client.execute(
-      python('print("up", flush=True)\nimport time\ntime.sleep(1)\nprint("done")'),
+      python(
+        'print("up", flush=True)\nimport os, time\nwhile not os.path.exists("/tmp/go"): time.sleep(0.01)\nprint("done")',
+      ),
     );
+    let sandbox = '';
     const seen: string[] = [];
     let stopped: Promise<number | null> | undefined;
     for await (const { event } of events) {
+      if (event?.$case === 'started') sandbox = `berth-${event.value.sandboxId}`;
       if (event?.$case === 'output') {
         seen.push(event.value.data.toString());
         if (stopped === undefined) {
@@ -55,6 +59,7 @@ describe('stopping', () => {
           await daemon.logged((line) => line.event === 'berthd_stopping');
           const refused = await client.run(python('print(1)')).catch((error: unknown) => error);
           expect((refused as BerthRpcError).reason).toBe('SHUTTING_DOWN');
+          await docker('exec', sandbox, 'touch', '/tmp/go');
         }
       }
       if (event?.$case === 'ended') expect(event.value.reason).toBe(EndReason.EXITED);

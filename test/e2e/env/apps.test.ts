@@ -162,14 +162,14 @@ test('a client that goes away in the middle leaves nothing, however it goes', as
   ]);
   await new Promise<void>((sent) => child.stdout.once('data', () => sent()));
   child.kill('SIGKILL');
-  await expect.poll(incoming, { timeout: 10_000, interval: 20 }).toEqual([]);
+  await expect.poll(incoming).toEqual([]);
   expect(await appIds()).not.toContain('gone');
 });
 
 test('an upload that is under way when berthd is killed is gone at the next start; the apps are there', async () => {
   async function* stuck(): AsyncGenerator<Uint8Array> {
     yield tar(...files('x'));
-    await expect.poll(incoming, { interval: 20 }).toHaveLength(1);
+    await expect.poll(incoming).toHaveLength(1);
     await daemon.kill();
   }
   await refusal(client.uploadApp({ appId: 'cut' }, stuck()));

@@ -60,60 +60,56 @@ function app(files: Record<string, string>) {
   }));
 }
 
-it(
-  'may be forbidden, is made by request, survives berthd, and is rid of each env',
-  { timeout: 60_000 },
-  async () => {
-    const absent = await berth(daemon.address, ['database']);
-    expect(absent.stdout.toString()).toContain('berthd may not make one');
-    const refused = await finished(client.deploy({ userId: 'ada', appId: 'forbidden', files: app({}) }));
-    expect(refused).toMatchObject({
-      $case: 'failed',
-      value: { error: { reason: 'DATABASE_CREATION_OFF', step: 'prepare_database' } },
-    });
+it('may be forbidden, is made by request, survives berthd, and is rid of each env', async () => {
+  const absent = await berth(daemon.address, ['database']);
+  expect(absent.stdout.toString()).toContain('berthd may not make one');
+  const refused = await finished(client.deploy({ userId: 'ada', appId: 'forbidden', files: app({}) }));
+  expect(refused).toMatchObject({
+    $case: 'failed',
+    value: { error: { reason: 'DATABASE_CREATION_OFF', step: 'prepare_database' } },
+  });
 
-    client.close();
-    await daemon.stop();
-    daemon = await daemon.restart({ BERTH_ENV_SHARED_DATABASE_CREATE: 'on' });
-    client = connect({ address: daemon.address });
-    const [{ database: made }, ensured] = await Promise.all([
-      client.env.ensureSharedDatabase({ requestId: 'make-it' }),
-      berth(daemon.address, ['database', 'ensure', '--json']),
-    ]);
-    expect(made).toMatchObject({
-      state: SharedDatabaseState.READY,
-      host: 'shared-mysql',
-      port: 3306,
-      schemaCount: 0,
-    });
-    expect(ensured.code).toBe(0);
-    const { database: printed } = JSON.parse(ensured.stdout.toString()) as {
-      database: { containerId: string };
-    };
-    expect(printed.containerId).toBe(made?.containerId);
-    const again = await client.env.ensureSharedDatabase({ requestId: 'make-it' });
-    expect(again.database?.containerId).toBe(made?.containerId);
+  client.close();
+  await daemon.stop();
+  daemon = await daemon.restart({ BERTH_ENV_SHARED_DATABASE_CREATE: 'on' });
+  client = connect({ address: daemon.address });
+  const [{ database: made }, ensured] = await Promise.all([
+    client.env.ensureSharedDatabase({ requestId: 'make-it' }),
+    berth(daemon.address, ['database', 'ensure', '--json']),
+  ]);
+  expect(made).toMatchObject({
+    state: SharedDatabaseState.READY,
+    host: 'shared-mysql',
+    port: 3306,
+    schemaCount: 0,
+  });
+  expect(ensured.code).toBe(0);
+  const { database: printed } = JSON.parse(ensured.stdout.toString()) as {
+    database: { containerId: string };
+  };
+  expect(printed.containerId).toBe(made?.containerId);
+  const again = await client.env.ensureSharedDatabase({ requestId: 'make-it' });
+  expect(again.database?.containerId).toBe(made?.containerId);
 
-    const broken = await finished(
-      client.deploy({ userId: 'ada', appId: 'broken', files: app({ 'init.sql': 'SELECT 1;\nSELECT x;\n' }) }),
-    );
-    expect(broken).toMatchObject({ $case: 'failed', value: { error: { reason: 'DATABASE_INIT_FAILED' } } });
-    if (broken.$case === 'failed') expect(broken.value.error?.message).toContain('line 2: MySQL says 1054');
+  const broken = await finished(
+    client.deploy({ userId: 'ada', appId: 'broken', files: app({ 'init.sql': 'SELECT 1;\nSELECT x;\n' }) }),
+  );
+  expect(broken).toMatchObject({ $case: 'failed', value: { error: { reason: 'DATABASE_INIT_FAILED' } } });
+  if (broken.$case === 'failed') expect(broken.value.error?.message).toContain('line 2: MySQL says 1054');
 
-    const deployed = await finished(client.deploy({ userId: 'ada', appId: 'kept', files: app({}) }));
-    if (deployed.$case !== 'succeeded') throw new Error(JSON.stringify(deployed.value));
-    const env = deployed.value.env as Env;
-    expect((await client.env.getSharedDatabase({})).database?.schemaCount).toBe(1);
+  const deployed = await finished(client.deploy({ userId: 'ada', appId: 'kept', files: app({}) }));
+  if (deployed.$case !== 'succeeded') throw new Error(JSON.stringify(deployed.value));
+  const env = deployed.value.env as Env;
+  expect((await client.env.getSharedDatabase({})).database?.schemaCount).toBe(1);
 
-    client.close();
-    await daemon.kill();
-    daemon = await daemon.restart();
-    client = connect({ address: daemon.address });
-    // A server of an earlier life is taken over, and what it has of the env is found.
-    expect(await finished(client.destroy(env.envId))).toMatchObject({ $case: 'succeeded' });
-    const { database } = await client.env.getSharedDatabase({});
-    expect(database).toMatchObject({ schemaCount: 0, containerId: made?.containerId, message: '' });
-    const shown = await berth(daemon.address, ['database']);
-    expect(shown.stdout.toString()).toMatch(/state +ready/);
-  },
-);
+  client.close();
+  await daemon.kill();
+  daemon = await daemon.restart();
+  client = connect({ address: daemon.address });
+  // A server of an earlier life is taken over, and what it has of the env is found.
+  expect(await finished(client.destroy(env.envId))).toMatchObject({ $case: 'succeeded' });
+  const { database } = await client.env.getSharedDatabase({});
+  expect(database).toMatchObject({ schemaCount: 0, containerId: made?.containerId, message: '' });
+  const shown = await berth(daemon.address, ['database']);
+  expect(shown.stdout.toString()).toMatch(/state +ready/);
+});

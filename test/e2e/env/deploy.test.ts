@@ -211,7 +211,10 @@ describe('a deployment that fails', () => {
         userId: 'ada',
         appId: 'mute',
         readyTimeoutMs: 1_500,
-        files: nodeApp('console.log("I sit here"); setInterval(() => {}, 1000)'),
+        // A shell says it long before the time is up, also where Node takes seconds to start.
+        files: nodeApp('', {
+          startCommand: ['sh', '-c', "trap 'exit 0' TERM; echo I sit here; sleep 1000 & wait"],
+        }),
       }),
     );
     expect(end).toMatchObject({

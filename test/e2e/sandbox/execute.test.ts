@@ -126,7 +126,7 @@ describe('Execute', () => {
   it('ends at the wall limit with the output until then', async () => {
     const result = await client.run({
       ...python('print("before", flush=True)\nwhile True: pass'),
-      limits: { wallMs: 300 },
+      limits: { wallMs: 1_000 },
     });
     expect(result.reason).toBe(EndReason.WALL_TIMEOUT);
     expect(result.stdout.toString()).toBe('before\n');

@@ -42,7 +42,7 @@ async function heldInDocker(): Promise<string[]> {
 
 /** What Berth has on the shared server, as its own table and as MySQL itself say. */
 async function registered(): Promise<string[]> {
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(240_000);
   if ((await world.sharedServer.look(signal)).state !== 'ready') return [];
   return await world.sharedServer.administer(
     `SELECT env_id FROM berth.envs;
@@ -95,7 +95,7 @@ describe('the shared database', () => {
     expect(all.map((one) => one.last.type)).toEqual(Array(10).fill('succeeded'));
     expect(await serverIds()).toHaveLength(1);
     expect((await registered()).length).toBe(30);
-    const view = await world.sharedServer.look(AbortSignal.timeout(10_000));
+    const view = await world.sharedServer.look(AbortSignal.timeout(240_000));
     expect(view).toMatchObject({ state: 'ready', facts: { schemas: 10, maxConnections: 100 } });
     await Promise.all(all.map(({ env }) => world.run('destroy', env.id)));
     const networks = await docker(
@@ -131,7 +131,7 @@ describe('the shared database', () => {
     expect(opened).toContain('ER_USER_LIMIT_REACHED');
     // What ResetEnv asks of the provider.
     const [provider] = world.databases.all;
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(240_000);
     expect(await provider?.reset(env.id, { provider: 'shared' }, {}, signal)).toEqual([
       { kind: 'schema', name },
     ]);
@@ -235,7 +235,7 @@ describe('the shared database', () => {
 
   it('is rid at a reconcile of what no env owns, and nothing that Berth did not make', async () => {
     const env = await deployed('notes');
-    const signal = AbortSignal.timeout(30_000);
+    const signal = AbortSignal.timeout(240_000);
     await world.sharedServer.administer(
       `CREATE DATABASE somebodys; CREATE USER somebody IDENTIFIED BY 'x';
        CREATE DATABASE gone_0123456789ab; CREATE USER 'env-0123456789ab' IDENTIFIED BY 'x';

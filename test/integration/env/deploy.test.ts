@@ -256,7 +256,7 @@ describe('a deployment in Docker that fails', () => {
     await once(early, 'listening');
     const late = createServer();
     const handle = await world.operations.deploy(world.request('robbed', NODE));
-    for await (const event of world.operations.follow(handle, AbortSignal.timeout(20_000))) {
+    for await (const event of world.operations.follow(handle, AbortSignal.timeout(240_000))) {
       if (event.body.type === 'step_completed' && event.body.step === 'claim_port') break;
     }
     late.listen(world.config.portFirst + 1, '127.0.0.1');
@@ -281,7 +281,7 @@ describe('a deployment in Docker that fails', () => {
   it('is cancelled by a destroy while it waits', async () => {
     const app = appFiles({ runtimeType: 'node' }, { 'server.js': 'setInterval(() => {}, 1000)' });
     const handle = await world.operations.deploy(world.request('waiting', app));
-    for await (const event of world.operations.follow(handle, AbortSignal.timeout(20_000))) {
+    for await (const event of world.operations.follow(handle, AbortSignal.timeout(240_000))) {
       if (event.body.type === 'step_started' && event.body.step === 'wait_ready') break;
     }
     expect((await world.run('destroy', handle.env.id)).last).toMatchObject({ state: 'destroyed' });

@@ -168,7 +168,8 @@ export class EnvWorld {
 
   async finish(handle: OperationHandle) {
     const events: EnvEvent[] = [];
-    for await (const event of this.operations.follow(handle, AbortSignal.timeout(50_000))) events.push(event);
+    for await (const event of this.operations.follow(handle, AbortSignal.timeout(240_000)))
+      events.push(event);
     const last = events.at(-1)?.body;
     if (!last || !isTerminal(last)) throw new Error(`no terminal event: ${JSON.stringify(events.at(-1))}`);
     return { events, last, env: await this.operations.get('default', handle.env.id) };

@@ -52,7 +52,7 @@ const textOf = ({ entry }: ToldEntry): string => {
 
 async function logsOf(envId: string, more: Partial<LogRequest> = {}): Promise<ToldEntry[]> {
   const all: ToldEntry[] = [];
-  for await (const told of world.operations.logs(logRequest(envId, more), AbortSignal.timeout(50_000)))
+  for await (const told of world.operations.logs(logRequest(envId, more), AbortSignal.timeout(240_000)))
     all.push(told);
   return all;
 }
@@ -95,7 +95,7 @@ describe('the logs of an env', () => {
     ];
     for await (const told of world.operations.logs(
       logRequest(env.id, { follow: true }),
-      AbortSignal.timeout(55_000),
+      AbortSignal.timeout(240_000),
     )) {
       const text = textOf(told);
       seen.push(text);
@@ -125,7 +125,7 @@ console.log('all');
     const { env } = await world.deploy('lines', app(code));
     for await (const told of world.operations.logs(
       logRequest(env.id, { follow: true }),
-      AbortSignal.timeout(50_000),
+      AbortSignal.timeout(240_000),
     ))
       if (textOf(told) === 'all') break;
     const all = await logsOf(env.id);
@@ -185,7 +185,7 @@ let i = 0;
 `;
     const { env } = await world.deploy('flood', app(code));
     const reader = world.operations
-      .logs(logRequest(env.id, { follow: true }), AbortSignal.timeout(55_000))
+      .logs(logRequest(env.id, { follow: true }), AbortSignal.timeout(240_000))
       [Symbol.asyncIterator]();
     const told: string[] = [];
     const take = async (): Promise<string> => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   connect,
   EndReason,
@@ -111,7 +111,7 @@ describe('an execution under gVisor', () => {
       const { pool } = await client.pool.getPool({ poolId: started.poolId });
       return pool?.sandboxes.find(({ sandboxId }) => sandboxId === started.sandboxId)?.health;
     };
-    await vi.waitUntil(async () => (await health()) !== undefined, { timeout: 20_000, interval: 200 });
+    await expect.poll(health, { interval: 200 }).toBeDefined();
     expect(await health()).toMatchObject({ healthy: true, rootReadOnly: true, message: '' });
   });
 
@@ -244,8 +244,6 @@ describe('a sandbox under gVisor that is killed', () => {
       return kill(view);
     });
     expect(ended).toMatchObject({ reason: EndReason.SANDBOX_LOST, lostCause: LostCause.CONTAINER_DIED });
-    await vi.waitFor(() => expect(killed?.cgroups.filter((directory) => existsSync(directory))).toEqual([]), {
-      timeout: 30_000,
-    });
+    await expect.poll(() => killed?.cgroups.filter((directory) => existsSync(directory))).toEqual([]);
   });
 });

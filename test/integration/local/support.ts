@@ -68,7 +68,7 @@ export async function startSandbox(
 ): Promise<LocalTestSandbox> {
   const id = `sbx_${randomBytes(4).toString('hex')}`;
   const spec = await localSpec(engine, limits);
-  const sandbox = await Sandbox.create(engine.sandboxes, uids, id, spec, AbortSignal.timeout(30_000));
+  const sandbox = await Sandbox.create(engine.sandboxes, uids, id, spec, AbortSignal.timeout(240_000));
   return new LocalTestSandbox(sandbox);
 }
 

@@ -120,7 +120,7 @@ export class EnvHarness {
 
   async finish(handle: OperationHandle) {
     const events: EnvEvent[] = [];
-    for await (const event of this.operations.follow(handle, AbortSignal.timeout(20_000))) events.push(event);
+    for await (const event of this.operations.follow(handle, AbortSignal.timeout(50_000))) events.push(event);
     const last = events.at(-1)?.body;
     if (!last || !isTerminal(last)) throw new Error(`no terminal event: ${JSON.stringify(last)}`);
     return { events, last, env: await this.operations.get(handle.env.tenant, handle.env.id), handle };

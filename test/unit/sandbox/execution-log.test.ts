@@ -89,6 +89,9 @@ class Producer {
   }
 }
 
+/** In vi.waitFor, whose own default is one second. */
+const PATIENTLY = { timeout: 60_000 };
+
 describe('ExecutionLog', () => {
   it('gives every reader every event in order, early and late', async () => {
     const log = newLog();
@@ -190,7 +193,7 @@ describe('ExecutionLog', () => {
     expect((await collect(log.read(0))).map((e) => e.seq)).toEqual(
       Array.from({ length: 101 }, (_, i) => i + 1),
     );
-    await vi.waitFor(async () => expect((await readdir(spill.options.directory)).length).toBeGreaterThan(0));
+    await expect.poll(async () => (await readdir(spill.options.directory)).length).toBeGreaterThan(0);
     log.dispose();
     await expect(collect(log.read(0))).rejects.toMatchObject({ reason: 'HISTORY_GONE' });
     await removed(spill);
@@ -204,7 +207,7 @@ describe('ExecutionLog', () => {
       const log = newLog({ retainBytes: 10_000, spill, keepOlder: true }, (taken) => (granted += taken));
       for (let i = 1; i <= 100; i++) {
         log.append(output(1_000));
-        await vi.waitFor(() => expect(granted).toBe(i * 1_000), { interval: 1 });
+        await expect.poll(() => granted, { interval: 1 }).toBe(i * 1_000);
       }
       log.append(ENDED);
       // One chunk may still be on its way to the disk, and make room there.
@@ -217,7 +220,7 @@ describe('ExecutionLog', () => {
         expect((await collect(log.read(first - 1))).map((e) => e.seq)).toEqual(
           Array.from({ length: 102 - first }, (_, i) => first + i),
         );
-      });
+      }, PATIENTLY);
       expect(spill.used).toBeLessThanOrEqual(40_000);
     },
   );
@@ -229,7 +232,7 @@ describe('ExecutionLog', () => {
     const log = newLog({ retainBytes: 10_000, spill, keepOlder: true }, (bytes) => (granted += bytes));
     for (let i = 0; i < 100; i++) log.append(output(1_000));
     log.append(ENDED);
-    await vi.waitFor(() => expect(granted).toBe(100_000));
+    await expect.poll(() => granted).toBe(100_000);
     await expect(collect(log.read(0))).rejects.toMatchObject({ reason: 'HISTORY_GONE' });
     expect((await collect(log.read(99))).map((e) => e.seq)).toEqual([100, 101]);
   });
@@ -258,8 +261,6 @@ describe('ExecutionLog', () => {
 });
 
 async function removed(spill: SpillSpace): Promise<void> {
-  await vi.waitFor(async () => {
-    expect(spill.used).toBe(0);
-    expect(await readdir(spill.options.directory)).toEqual([]);
-  });
+  await expect.poll(() => spill.used).toBe(0);
+  await expect.poll(() => readdir(spill.options.directory)).toEqual([]);
 }

@@ -149,7 +149,7 @@ class World {
 
   async started(submitted: Submitted): Promise<FakeJob> {
     const count = this.jobs.length;
-    await vi.waitFor(() => expect(this.jobs.length).toBeGreaterThanOrEqual(Math.max(count, 1)));
+    await expect.poll(() => this.jobs.length).toBeGreaterThanOrEqual(Math.max(count, 1));
     const job = this.jobs.at(-1)!;
     job.sink.onStarted('spare', '');
     expect(submitted.execution?.record().state).toBe('running');
@@ -189,7 +189,7 @@ describe('an execution', () => {
       ended: { reason: 'exited' },
     });
     expect(oldestSeq).toBe(1);
-    await vi.waitFor(() => expect(world.released).toBe(1));
+    await expect.poll(() => world.released).toBe(1);
     await expect(world.directory.get('other', submitted.executionId)).rejects.toMatchObject({
       reason: 'EXECUTION_NOT_FOUND',
     });
@@ -199,7 +199,7 @@ describe('an execution', () => {
     const world = new World();
     world.isFull = true;
     const submitted = await world.executor.execute({ ...REQUEST, progress: true });
-    await vi.waitFor(() => expect(world.waiting).toHaveLength(1));
+    await expect.poll(() => world.waiting).toHaveLength(1);
     const { options, grant } = world.waiting[0]!;
     options.onProgress?.({ phase: 'waiting_for_sandbox', queuePosition: 2, message: 'all in use' });
     grant.resolve(world.lease());
@@ -208,7 +208,7 @@ describe('an execution', () => {
     expect(events.map((e) => e.body.type)).toEqual(['progress', 'started', 'ended']);
     expect(events[0]?.body).toMatchObject({ queuePosition: 2 });
     await world.executor.execute(REQUEST);
-    await vi.waitFor(() => expect(world.waiting).toHaveLength(2));
+    await expect.poll(() => world.waiting).toHaveLength(2);
     expect(world.waiting[1]!.options.onProgress).toBeUndefined();
     world.waiting[1]!.grant.reject(new BerthError('POOL_EXHAUSTED', 'full'));
   });
@@ -446,7 +446,7 @@ describe('a repeated request id', () => {
     const world = new World();
     world.isFull = true;
     const first = await world.executor.execute(WITH_ID);
-    await vi.waitFor(() => expect(world.waiting).toHaveLength(1));
+    await expect.poll(() => world.waiting).toHaveLength(1);
     world.waiting[0]!.grant.reject(new BerthError('POOL_EXHAUSTED', 'full'));
     await expect(all(first)).rejects.toMatchObject({ reason: 'POOL_EXHAUSTED' });
     await expect(all(await world.executor.execute(WITH_ID))).rejects.toMatchObject({

@@ -19,11 +19,15 @@ const FIRST_LOOK_MS = 4;
 const LONGEST_LOOK_MS = 100;
 /** What Docker may take to start a command that nobody waits for any more. */
 const BEGUN_WITHIN_MS = 5_000;
-/** After the connection has ended, Docker may take some time to know the exit code. */
-const EXIT_CODE_WITHIN_MS = 2_000;
-/** 128 + SIGKILL: a command's exit code when its container dies around it, which Docker tells in either order. */
+/** After the connection has ended, Docker may take some time to know the exit code: seconds where it is busy. */
+const EXIT_CODE_WITHIN_MS = 10_000;
+/** 128 + SIGKILL: a command's exit code when its container dies around it. */
 const KILLED = 137;
-const CONTAINER_END_WITHIN_MS = 2_000;
+/**
+ * When a container ends, Docker ends the connections to it, and tells the ends of its commands and its own, in any order.
+ * What ended and was not seen to be the end of the container may be so until then.
+ */
+const CONTAINER_END_WITHIN_MS = 5_000;
 /** Ctrl-D. */
 const END_OF_INPUT = 4;
 /** What Docker writes to the connection where it cannot start a command. */
@@ -158,10 +162,15 @@ class ExecProcess extends ContainerProcess {
     const { calls } = this.options;
     const over = AbortSignal.timeout(EXIT_CODE_WITHIN_MS);
     const looked = await this.#look(({ exitCode }) => exitCode !== undefined, over).catch(() => undefined);
-    const killed = looked?.exitCode === KILLED && !this.#killedByUs;
-    const containerEnded = await hasEnded(calls, this.container, killed ? CONTAINER_END_WITHIN_MS : 0);
+    const exitCode = looked?.exitCode;
+    const mayBeContainers = exitCode === undefined || (exitCode === KILLED && !this.#killedByUs);
+    const containerEnded = await hasEnded(
+      calls,
+      this.container,
+      mayBeContainers ? CONTAINER_END_WITHIN_MS : 0,
+    );
     return {
-      exitCode: looked?.exitCode,
+      exitCode,
       containerEnded,
       message: containerEnded ? 'the container ended' : '',
     };
@@ -235,10 +244,12 @@ class MainProcess extends ContainerProcess {
 
   override async end(): Promise<ProcessEnd> {
     const { calls } = this.options;
-    const now = await lookAt(calls, this.container.id);
-    const containerEnded = now === undefined || !runsStill(now, this.container);
-    const exitCode = now === undefined || now.state === 'running' ? undefined : now.exitCode;
-    if (containerEnded) return { exitCode, containerEnded, message: '' };
+    const containerEnded = await hasEnded(calls, this.container, CONTAINER_END_WITHIN_MS);
+    if (containerEnded) {
+      const now = await lookAt(calls, this.container.id);
+      const exitCode = now === undefined || now.state === 'running' ? undefined : now.exitCode;
+      return { exitCode, containerEnded, message: '' };
+    }
     return {
       exitCode: undefined,
       containerEnded,

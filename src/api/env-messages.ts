@@ -9,6 +9,7 @@ import {
   ResourceKind,
   RestartPolicy,
   type Env as EnvMessage,
+  type EnvDatabase as DatabaseMessage,
   type EnvError,
   type EnvEvent as EventMessage,
   type HeldResource,
@@ -21,6 +22,7 @@ import type { ProjectContainer } from '../domain/env/engine.js';
 import type { EnvPresence } from '../domain/env/env-queries.js';
 import type {
   Env,
+  EnvDatabase as Database,
   EnvEvent,
   ActivityKind,
   EnvEventBody,
@@ -116,7 +118,7 @@ export function toEnv(env: Env, present: EnvPresence): EnvMessage {
     lastActivityTime: timeOrNone(env.lastActivity?.at ?? null),
     idleTimeoutMs: env.idleTimeoutMs,
     limits: undefined,
-    database: undefined,
+    database: env.database === null ? undefined : toDatabase(env.database),
     directory: env.directory,
     allowedSources: [],
     network: undefined,
@@ -130,6 +132,11 @@ export function toEnv(env: Env, present: EnvPresence): EnvMessage {
     diskBytes: env.diskBytes,
     attachable: false,
   };
+}
+
+function toDatabase({ provider, data }: Database): DatabaseMessage {
+  const { host = '', port = 0, schema = '', user = '', maxConnections = 0 } = data;
+  return { provider, host, port, name: schema, user, maxConnections };
 }
 
 /** The message with what only a live look at the containers tells. */

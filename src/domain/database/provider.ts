@@ -1,5 +1,6 @@
 import type { UndoneThing } from '../env/model.js';
 import { BerthError } from '../errors.js';
+import type { RecordedDatabase } from './variables.js';
 
 /** `database` in metadata.json. */
 export interface DatabaseRequest {
@@ -38,8 +39,8 @@ export interface PreparedDatabase {
   network: string;
   /** For people, on the event. */
   detail: string;
-  /** Recorded in the checkpoint. JSON, no secrets. */
-  data: Record<string, unknown>;
+  /** Recorded in the checkpoint and in the env's row. JSON, no secrets; of what an env tells of its database, what it has. */
+  data: Partial<RecordedDatabase>;
 }
 
 /** Something of an env that a provider holds outside of the env's compose project. */

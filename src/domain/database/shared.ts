@@ -81,8 +81,9 @@ export class SharedDatabaseProvider implements DatabaseProvider {
     { envId }: Pick<DatabaseTarget, 'envId'>,
     request: DatabaseRequest,
   ): Promise<PreparedDatabase> {
-    const schema = sharedSchemaName(envId, request.name);
-    return this.#describe({ schema, user: envId }, HIDDEN, sharedNetworkName(envId));
+    const { maxConnections = DEFAULT_MAX_CONNECTIONS } = request;
+    const row = { schema: sharedSchemaName(envId, request.name), user: envId, maxConnections };
+    return this.#describe(row, HIDDEN, sharedNetworkName(envId));
   }
 
   async shortage(
@@ -100,17 +101,18 @@ export class SharedDatabaseProvider implements DatabaseProvider {
   }
 
   #describe(
-    { schema, user }: Pick<Registered, 'schema' | 'user'>,
+    { schema, user, maxConnections }: Pick<Registered, 'schema' | 'user' | 'maxConnections'>,
     password: string,
     network: string,
   ): PreparedDatabase {
+    const server = { host: SERVER_HOST, port: SERVER_PORT };
     return {
-      environment: databaseVariables({ host: SERVER_HOST, port: SERVER_PORT, name: schema, user, password }),
+      environment: databaseVariables({ ...server, name: schema, user, password }),
       services: [],
       volumes: [],
       network,
       detail: `schema ${schema}`,
-      data: { provider: this.name, schema, user },
+      data: { provider: this.name, ...server, schema, user, maxConnections },
     };
   }
 

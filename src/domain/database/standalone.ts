@@ -101,7 +101,14 @@ export class StandaloneDatabaseProvider implements DatabaseProvider {
       volumes: [{ key: VOLUME, name: `${envId}_${VOLUME}` }],
       network: '',
       detail: `${image} in the env's own project`,
-      data: { provider: this.name, schema: name, user: USER },
+      data: {
+        provider: this.name,
+        host: DATABASE_SERVICE,
+        port: PORT,
+        schema: name,
+        user: USER,
+        maxConnections: request.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+      },
     };
   }
 

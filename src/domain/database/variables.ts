@@ -8,6 +8,18 @@ export interface DatabaseConnection {
   password: string;
 }
 
+/** What is recorded of a database that was made. No secrets. */
+export interface RecordedDatabase {
+  provider: string;
+  /** As the app sees it. */
+  host: string;
+  port: number;
+  schema: string;
+  user: string;
+  /** Connections that the user may have at once. */
+  maxConnections: number;
+}
+
 /** The app's variables (features D13). `DB_URL` is for JDBC, `DATABASE_URL` is what other drivers and frameworks read. */
 export function databaseVariables(connection: DatabaseConnection): Record<string, string> {
   const { host, port, name, user, password } = connection;

@@ -1,3 +1,5 @@
+import type { RecordedDatabase } from '../database/variables.js';
+
 /**
  * deploying: the first operation is under way. running/stopped: at rest. stopping/starting/resetting/destroying: an
  * operation is under way. broken: an operation failed in a way that left the env unusable but present (deploy again or
@@ -96,7 +98,7 @@ export interface EnvDatabase {
   /** `database` of the metadata. */
   request: Record<string, unknown>;
   /** What its provider recorded. */
-  data: Record<string, unknown>;
+  data: Partial<RecordedDatabase>;
 }
 
 /** The one env of a tenant, user, system and app that is not ended. */

@@ -101,6 +101,16 @@ it('may be forbidden, is made by request, survives berthd, and is rid of each en
   if (deployed.$case !== 'succeeded') throw new Error(JSON.stringify(deployed.value));
   const env = deployed.value.env as Env;
   expect((await client.env.getSharedDatabase({})).database?.schemaCount).toBe(1);
+  const told = {
+    provider: 'shared',
+    host: 'shared-mysql',
+    port: 3306,
+    name: env.envId.replace('-', '_'),
+    user: env.envId,
+    maxConnections: 5,
+  };
+  expect(env.database).toEqual(told);
+  expect((await client.env.getEnv({ envId: env.envId })).env?.database).toEqual(told);
 
   client.close();
   await daemon.kill();

@@ -1,7 +1,6 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { compose, hasCompose } from '../../support/compose.js';
 import { Death } from '../../support/env/dying-store.js';
 import { named } from '../../support/env/env-harness.js';
 import { EnvWorld, appFiles, docker, logRequest } from './env-world.js';
@@ -156,25 +155,6 @@ describe('a deployment in Docker', () => {
     expect(answers).toEqual(Array(8).fill(200));
     await Promise.all(all.map((one) => world.run('destroy', one.env.id)));
     await world.expectNothingLeft();
-  });
-
-  it.runIf(hasCompose)('is one that docker compose understands', async () => {
-    const metadata = { runtimeType: 'node', startCommand: 'echo "$WORDS"; exec node server.js' };
-    const environment = { WORDS: 'a $x ${HOME} "q" \u65e5\u672c \u{1f600}' };
-    const { env } = await world.deploy('compose', appFiles(metadata, { 'server.js': NODE_SERVER }), {
-      environment,
-    });
-    const inProject = (...args: string[]) => compose('-f', `${env.directory}/docker-compose.yml`, ...args);
-    expect(await inProject('ps', '-q')).toBe(env.containerIds[0]);
-    expect(await inProject('logs')).toContain(environment.WORDS);
-    await inProject('stop');
-    await inProject('start');
-    expect(await docker('inspect', '-f', '{{.Id}}', env.id)).toBe(env.containerIds[0]);
-    await inProject('down', '-v');
-    expect((await world.operations.reconcile({ dryRun: false })).incomplete).toMatchObject([
-      { envId: env.id },
-    ]);
-    expect((await world.operations.get('default', env.id)).state).toBe('broken');
   });
 
   it('has logs, also while it runs on', async () => {

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { dirname, sep } from 'node:path';
 import type { z } from 'zod';
+import { configHash } from './config-hash.js';
 import type { ComposeMount, ComposeProject, ComposeService } from './model.js';
 import { composeInvalid, parseCompose, type ComposeFinding } from './parse.js';
 import { composeSubset, type ParsedCompose, type ParsedService } from './subset.js';
@@ -133,7 +133,7 @@ function startOrder(compose: ParsedCompose): [string, ParsedService][] | undefin
 
 function toService(name: string, service: ParsedService): ComposeService {
   const health = service.healthcheck;
-  const withoutHash: Omit<ComposeService, 'configHash'> = {
+  return {
     name,
     image: service.image,
     containerName: service.container_name,
@@ -153,7 +153,7 @@ function toService(name: string, service: ParsedService): ComposeService {
       test: health.test,
       intervalMs: health.interval,
       timeoutMs: health.timeout,
-      startPeriodMs: health.start_period,
+      startPeriodMs: health.start_period ?? 0,
       retries: health.retries,
     },
     tty: service.tty,
@@ -170,24 +170,11 @@ function toService(name: string, service: ParsedService): ComposeService {
     logging: service.logging,
     labels: service.labels,
     tmpfs: service.tmpfs,
-    init: service.init,
+    init: service.init ?? false,
+    configHash: configHash(service),
   };
-  return { ...withoutHash, configHash: hashOf(withoutHash) };
 }
 
 function toMount(mount: ParsedService['volumes'][number]): ComposeMount {
   return { type: mount.type, source: mount.source, target: mount.target, readOnly: mount.read_only };
-}
-
-/** sha256 over the service with its keys in order: equal services, equal hashes, however the file was written. */
-function hashOf(service: Omit<ComposeService, 'configHash'>): string {
-  return createHash('sha256').update(canonicalJson(service)).digest('hex');
-}
-
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }

@@ -46,7 +46,7 @@ export interface ComposeService {
   labels: Record<string, string>;
   tmpfs: string[];
   init: boolean;
-  /** sha256 of the canonical service, written as `com.docker.compose.config-hash`. */
+  /** Docker Compose's own hash of the service, written as `com.docker.compose.config-hash`. */
   configHash: string;
 }
 

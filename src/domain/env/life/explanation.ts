@@ -133,8 +133,8 @@ export class Explanations {
       held.push(heldThing('port', String(env.port)), heldThing('subnet', subnets.forPort(env.port)));
     }
     const { schema, user } = env.database?.data ?? {};
-    if (typeof schema === 'string') held.push(heldThing('schema', schema));
-    if (typeof user === 'string') held.push(heldThing('user', user));
+    if (schema !== undefined) held.push(heldThing('schema', schema));
+    if (user !== undefined) held.push(heldThing('user', user));
     return held;
   }
 

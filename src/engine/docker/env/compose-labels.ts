@@ -4,6 +4,7 @@ import type {
   ComposeService,
   ComposeVolume,
 } from '../../../domain/env/compose/model.js';
+import { COMPOSE_VERSION } from '../../../domain/env/compose/config-hash.js';
 import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
 
 // Docker Compose finds what belongs to a project by these labels and by nothing else.
@@ -12,8 +13,6 @@ export const SERVICE_LABEL = 'com.docker.compose.service';
 export const CONFIG_HASH_LABEL = 'com.docker.compose.config-hash';
 const DEPENDS_ON_LABEL = 'com.docker.compose.depends_on';
 const VERSION_LABEL = 'com.docker.compose.version';
-/** The compose release whose labels these are. */
-const COMPOSE_VERSION = '2.40.3';
 
 export function serviceLabels(
   project: ComposeProject,

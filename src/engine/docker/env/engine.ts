@@ -21,6 +21,7 @@ import { inspectImage } from '../images-on-host.js';
 import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
 import type { ContainerDetails } from '../worker/call-messages.js';
 import type { DockerEvent } from '../worker/stream-messages.js';
+import { ComposeHashes } from './compose-hashes.js';
 import { CONFIG_HASH_LABEL, projectFilter, SERVICE_LABEL, serviceLabels } from './compose-labels.js';
 import { furtherEndpoints, serviceContainerBody } from './container-config.js';
 import { LogHolds } from './log-holds.js';
@@ -51,8 +52,10 @@ export interface DockerEnvEngineOptions {
 export class DockerEnvEngine implements EnvEngine {
   readonly #holds = new LogHolds();
   readonly #measures: ProjectMeasures;
+  readonly #hashes: ComposeHashes;
 
   constructor(private readonly options: DockerEnvEngineOptions) {
+    this.#hashes = new ComposeHashes(options.logger);
     this.#measures = new ProjectMeasures(options);
   }
 
@@ -88,9 +91,12 @@ export class DockerEnvEngine implements EnvEngine {
       signal,
     };
     return translated(context, async () => {
-      const present = await this.#details(project.name, signal);
+      const [present, services] = await Promise.all([
+        this.#details(project.name, signal),
+        this.#hashes.applied(project, signal),
+      ]);
       const containers: ProjectContainer[] = [];
-      for (const service of project.services) {
+      for (const service of services) {
         const wanted = present.filter(({ labels }) => labels[SERVICE_LABEL] === service.name);
         containers.push(shape(await this.#ensureContainer(project, service, wanted, signal)));
       }

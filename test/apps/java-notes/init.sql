@@ -1,0 +1,2 @@
+CREATE TABLE notes (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(200) NOT NULL);
+INSERT INTO notes (text) VALUES ('from Java''s file'), ('日本');

@@ -319,6 +319,12 @@ export const configSchema = z.strictObject({
       stopGraceMs: int(10_000, { min: 0, max: 10 * MINUTE }, 'Time between SIGTERM and SIGKILL for an app.'),
       maxAppBytes: int(64 * MIB, { min: 1_024, max: 4096 * MIB }, 'Size of an app, files together.'),
       maxAppFiles: int(10_000, { min: 1, max: 1_000_000 }, 'Files of an app.'),
+      maxTenantApps: int(200, { min: 0, max: 1_000_000 }, 'Apps that a tenant may have uploaded.'),
+      maxTenantAppBytes: int(
+        2048 * MIB,
+        { min: 0, max: 1024 * 1024 * MIB },
+        'Size of all that is kept of the apps that a tenant uploaded; each file counts 2 KiB besides.',
+      ),
       sharedDatabase: z
         .strictObject({
           create: choice(['on', 'off'], 'on', 'Whether Berth may make the shared database server.'),

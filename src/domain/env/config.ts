@@ -32,6 +32,9 @@ export interface EnvConfig {
   /** Size and number of an app's files, together. */
   maxAppBytes: number;
   maxAppFiles: number;
+  /** Number, and size with all versions that are kept, of what a tenant may have uploaded. */
+  maxTenantApps: number;
+  maxTenantAppBytes: number;
   /** Deployments at once; more wait in order. */
   maxConcurrentOperations: number;
   /** Deployments that may wait; more are refused. */

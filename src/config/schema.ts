@@ -39,6 +39,11 @@ export const configSchema = z.strictObject({
       maxMessageBytes: int(16 * MIB, { min: 64 * 1024, max: 256 * MIB }, 'Largest message taken or sent.'),
       maxConnections: int(512, { min: 1, max: 65_535 }, 'Connections at once; more are closed at once.'),
       maxStreamsPerConnection: int(128, { min: 1, max: 10_000 }, 'Calls at once on one connection.'),
+      maxReadersPerTenant: int(
+        256,
+        { min: 1, max: 65_535 },
+        'Streams of WatchEnv and StreamEnvLogs that a tenant may read at once.',
+      ),
       keepaliveMs: int(30_000, { min: 1_000, max: 3_600_000 }, 'Idle time after which a peer is pinged.'),
       keepaliveTimeoutMs: int(20_000, { min: 1_000, max: 600_000 }, 'Time a ping may stay unanswered.'),
     })

@@ -89,7 +89,7 @@ const WHOLE: readonly Act[] = [
 
 const ACTS = isFull() ? WHOLE : SAMPLE;
 const AT_ONCE = isFull() ? 8 : 4;
-const PORTS = { first: 18_760, last: 18_819 };
+const PORTS = { first: 17_000, last: 17_059 };
 const HOST = '127.0.0.1';
 
 it(
@@ -102,8 +102,8 @@ it(
         BERTH_POOL_POOLING: 'off',
         BERTH_ENV_PORT_FIRST: String(PORTS.first),
         BERTH_ENV_PORT_LAST: String(PORTS.last),
-        BERTH_ENV_SUBNETS: '10.218.0.0/22',
-        BERTH_ENV_SHARED_DATABASE_SUBNETS: '10.218.4.0/22',
+        BERTH_ENV_SUBNETS: '10.220.0.0/22',
+        BERTH_ENV_SHARED_DATABASE_SUBNETS: '10.220.4.0/22',
         BERTH_ENV_SHARED_DATABASE_IMAGE: process.env['BERTH_TEST_MYSQL_IMAGE'] ?? 'mysql:9',
         BERTH_ENV_STOP_GRACE_MS: '1000',
       },

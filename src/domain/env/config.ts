@@ -1,4 +1,4 @@
-/** Settings of the env domain. Sizes in bytes, times in milliseconds; the defaults are in `config/schema.ts`. */
+/** Settings of the env domain. Sizes in bytes, times in milliseconds; the defaults are in `config/sections/env.ts`. */
 export interface EnvConfig {
   /** Owner label of this daemon; also tells its operations from those of another daemon on the same database. */
   owner: string;

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { envService } from './api/env-service.js';
 import { poolService } from './api/pool-service.js';
 import { sandboxService } from './api/sandbox-service.js';
+import { ReaderLimit } from './api/reader-limit.js';
 import { GrpcServer, splitAddress } from './api/server.js';
 import { hostBudget } from './config/host-budget.js';
 import { poolSettings } from './config/pool-settings.js';
@@ -34,6 +35,7 @@ import { createLocalEngine, type LocalEngine } from './engine/local/create-local
 import { watchSandboxDeaths } from './engine/docker/sandbox/deaths.js';
 import { createHttpServer, type ComponentHealth, type HealthReport } from './http/server.js';
 import { shipped } from './lib/package-root.js';
+import { RefusedNetworks } from './lib/refused-networks.js';
 import { openStore, type Store } from './store/open-store.js';
 import { MustacheTemplates } from './templates/mustache-templates.js';
 import type { Logger } from './telemetry/logger.js';
@@ -126,9 +128,20 @@ export class Daemon {
       const { providers, sharedServer } = createDatabases(config, docker, passwords, logger);
       const envs = createEnvs(config, store, docker, providers, logger);
       await envs.apps.clear();
-      const grpc = new GrpcServer({ ...config.grpc, logger: logger.child({ component: 'grpc' }) }, [
+      const grpcOptions = {
+        ...config.grpc,
+        refused: networksOfEnvs(config),
+        logger: logger.child({ component: 'grpc' }),
+      };
+      const grpc = new GrpcServer(grpcOptions, [
         sandboxService(executions.executor, executions.directory, defaults, logger),
-        envService({ envs, sharedServer, sessions: createSessions(config, envs, docker, logger), logger }),
+        envService({
+          envs,
+          sharedServer,
+          sessions: createSessions(config, envs, docker, logger),
+          readers: new ReaderLimit(config.grpc.maxReadersPerTenant),
+          logger,
+        }),
         poolService(pools, { defaults, host: hostname() }, logger),
       ]);
       opened.push(pools);
@@ -190,7 +203,7 @@ export class Daemon {
     await this.envs.live();
     this.#reportHost();
     const port = await this.grpc.listen();
-    this.http = createHttpServer(() => this.health());
+    this.http = createHttpServer(() => this.health(), networksOfEnvs(config));
     const { host, port: httpPort } = splitAddress(config.http.address);
     const http = await this.http.listen({ host, port: httpPort });
     this.#dockerChanged();
@@ -437,6 +450,11 @@ function createDatabases(
     }),
   ]);
   return { providers, sharedServer };
+}
+
+/** What runs in envs is nobody who may ask berthd. */
+function networksOfEnvs({ env }: Config): RefusedNetworks {
+  return new RefusedNetworks([env.subnets, env.sharedDatabase.subnets]);
 }
 
 function createEnvs(

@@ -28,7 +28,7 @@ import { toDeployRequest } from './deploy-request.js';
 
 const MAX_LISTED_FILES = 1_000;
 
-type AppMethods = Pick<EnvServiceServer, 'listApps' | 'getApp' | 'uploadApp' | 'renderApp'>;
+type AppMethods = Pick<EnvServiceServer, 'listApps' | 'getApp' | 'uploadApp' | 'deleteApp' | 'renderApp'>;
 
 /** The methods of EnvService that are about apps. */
 export function appMethods({ apps, dryRun }: EnvOperations, logger: Logger): AppMethods {
@@ -50,6 +50,10 @@ export function appMethods({ apps, dryRun }: EnvOperations, logger: Logger): App
       return { app: toApp(app), files: files.slice(0, MAX_LISTED_FILES).map(toFileEntry) };
     }),
     uploadApp: clientStream(logger, upload),
+    deleteApp: unary(logger, async ({ requestId, appId }, { tenant, signal }) => {
+      await apps.delete({ tenant, requestId, appId }, signal);
+      return {};
+    }),
     renderApp: unary(logger, async ({ deploy }, { tenant, signal }) => {
       const request = toDeployRequest(deploy ?? DeployEnvRequest.fromPartial({}), tenant);
       return toRendered(await dryRun.of(request, signal));

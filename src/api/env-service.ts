@@ -28,6 +28,7 @@ import { execEnv } from './exec-env.js';
 import { toExplanation } from './explain-messages.js';
 import { toLogRequest, toLogResponse } from './log-messages.js';
 import { toReconciled } from './reconcile-messages.js';
+import type { ReaderLimit } from './reader-limit.js';
 import { sharedDatabaseMethods } from './shared-database.js';
 
 type EventResponse = { event: EventMessage };
@@ -37,11 +38,12 @@ export interface EnvServiceParts {
   envs: EnvOperations;
   sharedServer: SharedServer;
   sessions: EnvSessions;
+  readers: ReaderLimit;
   logger: Logger;
 }
 
 /** EnvService over the env domain. */
-export function envService({ envs, sharedServer, sessions, logger }: EnvServiceParts): Service {
+export function envService({ envs, sharedServer, sessions, readers, logger }: EnvServiceParts): Service {
   const encode = async (env: Env): Promise<EnvMessage> => {
     return toEnv(env, await envs.present(env));
   };
@@ -96,7 +98,9 @@ export function envService({ envs, sharedServer, sessions, logger }: EnvServiceP
       destroyEnv: operation<{ envId: string; requestId: string }>((request, { tenant, signal }) =>
         envs.destroy({ tenant, ...named(request) }, signal),
       ),
-      watchEnv: serverStream(logger, watch),
+      watchEnv: serverStream(logger, (request, context) =>
+        readers.within(context.tenant, watch(request, context)),
+      ),
       getEnv: unary(logger, async ({ envId }, { tenant, signal }) => {
         const env = await envs.get(tenant, envId);
         return { env: withContainers(await encode(env), env, await envs.containers(env, signal)) };
@@ -118,7 +122,9 @@ export function envService({ envs, sharedServer, sessions, logger }: EnvServiceP
       reconcileEnvs: unary(logger, async ({ apply }) =>
         toReconciled(await envs.reconcile({ dryRun: !apply })),
       ),
-      streamEnvLogs: serverStream(logger, logs),
+      streamEnvLogs: serverStream(logger, (request, context) =>
+        readers.within(context.tenant, logs(request, context)),
+      ),
       ...sharedDatabaseMethods(sharedServer, logger),
       execEnv: execEnv(sessions, logger),
       ...appMethods(envs, logger),

@@ -2,6 +2,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
+import type { RefusedNetworks } from '../lib/refused-networks.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Service } from './calls.js';
 import { addReflection } from './reflection.js';
@@ -14,6 +15,8 @@ export interface GrpcServerOptions {
   maxStreamsPerConnection: number;
   keepaliveMs: number;
   keepaliveTimeoutMs: number;
+  /** Whose connections are closed at once. */
+  refused: RefusedNetworks;
   logger: Logger;
 }
 
@@ -45,6 +48,10 @@ export class GrpcServer {
     addReflection(this.#server);
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = createServer({ noDelay: true }, (socket) => {
+      if (options.refused.has(socket)) {
+        socket.destroy();
+        return;
+      }
       if (this.#sockets.size >= options.maxConnections) {
         options.logger.warn(
           { connections: this.#sockets.size },

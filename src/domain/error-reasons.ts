@@ -45,6 +45,15 @@ export const ERROR_REASONS = {
     'INVALID_ARGUMENT',
     'metadata.json is missing, is not JSON, or has a key that breaks a rule.',
   ],
+  APP_QUOTA: [
+    'RESOURCE_EXHAUSTED',
+    "The tenant's uploads would be more, or larger, than they may be together; QuotaFailure names each limit.",
+  ],
+  APP_IN_USE: ['FAILED_PRECONDITION', 'Envs run the app, so it cannot be deleted; the message names them.'],
+  APP_OF_OPERATOR: [
+    'FAILED_PRECONDITION',
+    "The app is one of the operator's, which the API does not change.",
+  ],
   APP_EXISTS: ['ALREADY_EXISTS', 'An app with this id is there already, and the upload does not replace it.'],
   ARCHIVE_INVALID: [
     'INVALID_ARGUMENT',

@@ -1,4 +1,5 @@
 import fastify, { type FastifyInstance } from 'fastify';
+import type { RefusedNetworks } from '../lib/refused-networks.js';
 
 /** State of one thing that berthd stands on or offers. `reason` says what is wrong or, when ok, what to look at; empty: nothing. */
 export interface ComponentHealth {
@@ -15,8 +16,11 @@ export interface HealthReport {
 }
 
 /** HTTP beside gRPC: `GET /healthz` answers 200 with the report, or 503 when something does not serve. */
-export function createHttpServer(health: () => HealthReport): FastifyInstance {
+export function createHttpServer(health: () => HealthReport, refused: RefusedNetworks): FastifyInstance {
   const server = fastify({ logger: false });
+  server.server.on('connection', (socket) => {
+    if (refused.has(socket)) socket.destroy();
+  });
   server.get('/healthz', (_request, reply) => {
     const report = health();
     return reply.code(report.ok ? 200 : 503).send(report);

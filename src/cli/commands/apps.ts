@@ -3,6 +3,7 @@ import { App, GetAppResponse } from '../../../clients/typescript/src/index.js';
 import { newCommand, type Cli } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import type { CommonOptions } from '../session.js';
+import { removeAppCommand } from './apps/remove.js';
 import { renderCommand } from './apps/render.js';
 import { showApp, showApps } from './apps/show.js';
 import { uploadCommand } from './apps/upload.js';
@@ -38,6 +39,7 @@ export function appsCommand(cli: Cli): Command {
         return EXIT.ok;
       });
     });
-  for (const command of [uploadCommand(cli), renderCommand(cli)]) apps.addCommand(command);
+  for (const command of [uploadCommand(cli), removeAppCommand(cli), renderCommand(cli)])
+    apps.addCommand(command);
   return apps;
 }

@@ -4,7 +4,8 @@ import { collected, moment, wholeNumber } from '../arguments.js';
 import { newCommand, type Cli } from '../command.js';
 import { resolveEnvId } from '../env-id.js';
 import { EXIT } from '../exit-codes.js';
-import { printable } from '../output/style.js';
+import type { Output } from '../output/output.js';
+import { printable, printableInColour } from '../output/style.js';
 import type { CommonOptions, Session } from '../session.js';
 
 interface LogsOptions extends CommonOptions {
@@ -16,11 +17,18 @@ interface LogsOptions extends CommonOptions {
   contains?: string;
   stream?: keyof typeof STREAMS;
   timestamps?: boolean;
+  raw?: boolean;
 }
 
 const STREAMS = { stdout: OutputStream.STDOUT, stderr: OutputStream.STDERR };
 const APP = 'app';
 const NEW_LINE = Buffer.from('\n');
+/** The end of a line of an app that has a terminal, before the one that Docker cuts at. */
+const CARRIAGE_RETURN = /\r+$/;
+
+const HELP = `
+On a terminal, control characters in what the app wrote are shown and not obeyed, but for colours: an app cannot move your
+cursor, rename your window or write to your clipboard. --raw obeys them. Into a file or a pipe the bytes go as they are.`;
 
 export function logsCommand(cli: Cli): Command {
   return newCommand('logs', 'show what the containers of an env wrote')
@@ -33,6 +41,8 @@ export function logsCommand(cli: Cli): Command {
     .option('--contains <text>', 'only lines with this text')
     .addOption(new Option('--stream <output>', 'only this output').choices(Object.keys(STREAMS)))
     .option('-t, --timestamps', 'show when each line was written')
+    .option('--raw', 'let what the app wrote control your terminal')
+    .addHelpText('after', HELP)
     .action(async (given: string, options: LogsOptions) => {
       await cli.perform(
         options,
@@ -47,7 +57,7 @@ export function logsCommand(cli: Cli): Command {
           };
           for await (const response of client.envLogs(request, { signal, onResume })) {
             if (json) out.json(entryJson(response));
-            else await show(session, response, options.timestamps === true);
+            else await show(session, response, options);
           }
           return EXIT.ok;
         },
@@ -56,25 +66,26 @@ export function logsCommand(cli: Cli): Command {
     });
 }
 
-/** Lines go where the app wrote them, as they are; what else there is to say goes to standard error. */
+/** Lines go where the app wrote them; what else there is to say goes to standard error. */
 async function show(
   { out, err }: Session,
   { entry }: StreamEnvLogsResponse,
-  timestamps: boolean,
+  { timestamps = false, raw = false }: LogsOptions,
 ): Promise<void> {
   switch (entry?.$case) {
     case 'line': {
       const { service, stream, time, text } = entry.value;
       const target = stream === OutputStream.STDERR ? err : out;
       const when = timestamps && time !== undefined ? `${time.toISOString()} ` : '';
-      const who = service === APP || service === '' ? '' : `${service} | `;
-      return target.bytes(Buffer.concat([Buffer.from(target.paint('dim', when + who)), text, NEW_LINE]));
+      const who = service === APP || service === '' ? '' : `${printable(service)} | `;
+      const written = raw ? text : shown(target, text);
+      return target.bytes(Buffer.concat([Buffer.from(target.paint('dim', when + who)), written, NEW_LINE]));
     }
     case 'gap':
       return err.line(
         err.paint(
           'yellow',
-          `-- lines of ${entry.value.service} are missing: ${printable(entry.value.reason)} --`,
+          `-- lines of ${printable(entry.value.service)} are missing: ${printable(entry.value.reason)} --`,
         ),
       );
     case 'containerChanged': {
@@ -82,11 +93,17 @@ async function show(
       const what = running
         ? 'started'
         : `ended${exitCode === undefined ? '' : ` with exit code ${exitCode}`}`;
-      return err.line(err.paint('dim', `-- ${service} ${what} --`));
+      return err.line(err.paint('dim', `-- ${printable(service)} ${what} --`));
     }
     case undefined:
       return;
   }
+}
+
+/** As it is, but for a terminal, which it must not control. */
+function shown(target: Output, text: Buffer): Uint8Array {
+  if (!target.isTerminal) return text;
+  return Buffer.from(printableInColour(text.toString('utf8').replace(CARRIAGE_RETURN, '')));
 }
 
 /** A line's text as text; everything else as the contract's JSON. */

@@ -1,4 +1,4 @@
-/** Settings of the env domain. Sizes in bytes, times in milliseconds; the defaults are in `config/schema.ts`. */
+/** Settings of the env domain. Sizes in bytes, times in milliseconds; the defaults are in `config/sections/env.ts`. */
 export interface EnvConfig {
   /** Owner label of this daemon; also tells its operations from those of another daemon on the same database. */
   owner: string;
@@ -32,6 +32,9 @@ export interface EnvConfig {
   /** Size and number of an app's files, together. */
   maxAppBytes: number;
   maxAppFiles: number;
+  /** Number, and size with all versions that are kept, of what a tenant may have uploaded. */
+  maxTenantApps: number;
+  maxTenantAppBytes: number;
   /** Deployments at once; more wait in order. */
   maxConcurrentOperations: number;
   /** Deployments that may wait; more are refused. */

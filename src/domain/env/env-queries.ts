@@ -73,7 +73,7 @@ export class EnvQueries {
     }
     const { events } = this.services;
     yield* operationId
-      ? events.follow({ operationId, env, afterSeq }, signal)
+      ? events.followAgain({ operationId, env, afterSeq }, signal)
       : events.subscribe(envId, afterSeq, signal);
   }
 

@@ -92,6 +92,31 @@ export class EnvEventLog {
     }
   }
 
+  /**
+   * As `follow`, for a reader that comes back: ends at once where it has had the terminal event.
+   * @throws INVALID_ARGUMENT for an operation that the env does not have, which would never end; as `subscribe`
+   */
+  async *followAgain(handle: OperationHandle, signal: AbortSignal): AsyncIterable<EnvEvent> {
+    const last = await this.#lastOf(handle);
+    if (last === undefined) {
+      throw invalid({ field: 'operation_id', rule: `must be an operation of ${handle.env.id}` });
+    }
+    if (isTerminal(last.body) && last.seq <= handle.afterSeq) return;
+    yield* this.follow(handle, signal);
+  }
+
+  /** The newest event of an operation; undefined where none is kept. */
+  async #lastOf({ operationId, env }: OperationHandle): Promise<EnvEvent | undefined> {
+    let last: EnvEvent | undefined;
+    for (let seq = 0; ;) {
+      const page = await this.store.events(env.id, seq, PAGE);
+      last = page.findLast((event) => event.operationId === operationId) ?? last;
+      const end = page.at(-1);
+      if (end === undefined || (last && isTerminal(last.body))) return last;
+      seq = end.seq;
+    }
+  }
+
   /** Resolves when an event of the env is committed from now on, or when the signal is aborted. */
   #nextEvent(envId: string, signal: AbortSignal): { promise: Promise<void>; cancel(): void } {
     const waiting = this.#waiting.get(envId) ?? new Set();

@@ -162,6 +162,8 @@ export function labelsViolation(labels: Record<string, string>): FieldViolation 
   const rule = entries.length > MAX_LABELS ? `must be at most ${MAX_LABELS}` : undefined;
   if (rule) return { field: 'labels', rule };
   if (entries.some(([name]) => name === '')) return { field: 'labels', rule: 'must have keys' };
+  if (entries.flat().some((text) => text.includes('\0')))
+    return { field: 'labels', rule: 'must not contain NUL' };
   if (!long) return undefined;
   return { field: 'labels', rule: `must have keys and values of at most ${MAX_LABEL_CHARACTERS} characters` };
 }

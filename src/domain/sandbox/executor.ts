@@ -1,39 +1,27 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { unlessAborted } from '../../lib/unless-aborted.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { BerthError, isBerthError, messageOf } from '../errors.js';
+import { BerthError, messageOf } from '../errors.js';
 import { newId } from '../ids.js';
 import type { Lease } from '../pool/lease.js';
 import type { PoolManager } from '../pool/pool-manager.js';
 import { endedBody } from './execution-end.js';
-import type { ExecutionEvent, ExecutionRequest, StartedBody } from './execution.js';
-import type { ExecutionDirectory } from './execution-directory.js';
-import type { ExecutionRecord } from './execution-record.js';
-import type { ExecutionRecorder } from './execution-recorder.js';
-import type { ExecutionRegistry } from './execution-registry.js';
-import type { DaemonLife, ExecutionStore } from './execution-store.js';
+import type { ExecutionRequest, StartedBody } from './execution.js';
 import type { SpillSpace } from './history-spill.js';
 import { LiveExecution } from './live-execution.js';
-import { recordedEvents } from './recorded-events.js';
-import { keyOf, RequestIds, type RequestUse } from './request-ids.js';
+import { RequestOnce, type RequestOnceOptions } from './request-once.js';
 import type { JobEnd } from './runner-session.js';
 import type { AnySandbox } from './sandbox.js';
+import { live, recorded, type Submitted } from './submitted.js';
 
-export interface ExecutorOptions {
+export interface ExecutorOptions extends RequestOnceOptions {
   pools: Pick<PoolManager, 'acquire'>;
-  registry: ExecutionRegistry;
-  recorder: ExecutionRecorder;
-  directory: ExecutionDirectory;
-  store: ExecutionStore;
-  of: DaemonLife;
   logger: Logger;
   /** Bytes of events kept in memory for each execution. */
   retainBytes: number;
   spill: SpillSpace;
   /** Input of all executions that wait for a sandbox; beyond it new ones are refused. Bytes. */
   maxWaitingBytes: number;
-  /** Request ids whose execution is known without asking the store. */
-  maxRequestIds: number;
 }
 
 /** Output that a sandbox may send before a reader has taken it. Bytes. */
@@ -41,28 +29,12 @@ const OUTPUT_CREDIT = 512 * 1024;
 /** Time past a limit or a cancel after which a runner that says nothing is given up. Milliseconds. */
 const RUNNER_GRACE_MS = 5_000;
 
-/** The answer to a request: its execution, made now or before. */
-export interface Submitted {
-  executionId: string;
-  /** Whether the request id was used before, for the same request. */
-  replayed: boolean;
-  /** Undefined: it is known from its record only. */
-  execution: LiveExecution | undefined;
-  /** @throws what `ExecutionLog.read` and `recordedEvents` throw */
-  read(afterSeq: number, signal?: AbortSignal): AsyncIterable<ExecutionEvent>;
-}
-
 /**
  * Runs code. The hot path is here: lease, one frame, stream; no disk and no database before the code starts, unless the
- * request is `durable`. A repeated `request_id` of a tenant never runs again in this life of the daemon, and a durable one in
- * none, as long as its record is kept.
+ * request is `durable`. What a repeated `request_id` comes to is in `RequestOnce`.
  */
 export class Executor {
-  readonly #requests: RequestIds;
-  /** Requests whose id is being looked up or committed, so that a repeat meanwhile waits for the first. */
-  readonly #submitting = new Map<string, Promise<Submitted>>();
-  /** The ids under which durable requests may have been committed, when the connection broke in the middle. */
-  readonly #unsure = new Map<string, string>();
+  readonly #once: RequestOnce;
   readonly #running = new Map<LiveExecution, Promise<void>>();
   readonly #inUse = new Set<AnySandbox>();
   /** Input of those that wait for a sandbox. They need no open call, so that nothing else bounds them. */
@@ -70,7 +42,11 @@ export class Executor {
   #closed = false;
 
   constructor(private readonly options: ExecutorOptions) {
-    this.#requests = new RequestIds(options.maxRequestIds);
+    this.#once = new RequestOnce(options, {
+      admit: () => this.#refuseWhenClosedOrFull(),
+      make: (request, id) => this.#make(request, id),
+      start: (execution) => this.#run(execution),
+    });
   }
 
   /** Number of executions that have not ended. */
@@ -84,24 +60,9 @@ export class Executor {
    * is told by the execution's events.
    */
   async execute(request: ExecutionRequest): Promise<Submitted> {
-    const { tenant, requestId } = request;
-    if (requestId === '') return this.#begin(newId('exec'), request);
-    const use = this.#requests.get(tenant, requestId);
-    if (use !== undefined) return this.#repeat(request, use);
-    const key = keyOf(tenant, requestId);
-    const first = this.#submitting.get(key);
-    if (first !== undefined) {
-      await first;
-      return this.execute(request);
-    }
-    if (!request.durable && !this.#requests.hasForgotten) return this.#begin(newId('exec'), request);
-    const submitting = request.durable ? this.#commitFirst(request, key) : this.#lookUpFirst(request);
-    this.#submitting.set(key, submitting);
-    try {
-      return await submitting;
-    } finally {
-      this.#submitting.delete(key);
-    }
+    if (request.requestId !== '') return this.#once.submit(request);
+    this.#refuseWhenClosedOrFull();
+    return this.#run(this.#make(request));
   }
 
   /** The events of an execution behind `afterSeq`. @throws BerthError EXECUTION_NOT_FOUND, STORE_UNAVAILABLE */
@@ -124,7 +85,7 @@ export class Executor {
     request: { requestId: string; digest: string },
     signal?: AbortSignal,
   ): Promise<void> {
-    this.#useForCancel(tenant, executionId, request);
+    this.#once.useForCancel(tenant, executionId, request);
     const execution = this.options.registry.get(tenant, executionId);
     if (execution !== undefined) {
       execution.cancel('requested', graceMs);
@@ -157,66 +118,9 @@ export class Executor {
     }
   }
 
-  /** The one who uses a request id again gets what it stands for. */
-  async #repeat(request: ExecutionRequest, use: RequestUse): Promise<Submitted> {
-    if (use.method !== 'execute' || use.digest !== request.digest) throw reused(request.requestId);
-    const { registry, directory } = this.options;
-    const execution = registry.get(request.tenant, use.executionId);
-    if (execution !== undefined) return live(execution, true);
-    try {
-      return recorded((await directory.get(request.tenant, use.executionId)).record, true);
-    } catch (error) {
-      if (!isBerthError(error, 'EXECUTION_NOT_FOUND')) throw error;
-      throw new BerthError(
-        'HISTORY_GONE',
-        `execution ${use.executionId} of request_id ${request.requestId} ran before, and nothing more is kept of it`,
-        { cause: error },
-      );
-    }
-  }
-
-  /** More ids were used in this life than are remembered: the store has the others. */
-  async #lookUpFirst(request: ExecutionRequest): Promise<Submitted> {
-    const { tenant, requestId } = request;
-    const { store, of } = this.options;
-    const earlier = await store.findByRequest(of, tenant, requestId);
-    if (earlier === undefined) return this.#begin(newId('exec'), request);
-    return this.#repeatRecorded(request, earlier);
-  }
-
-  /** The record may be older than what is known of it here: it may be running. */
-  #repeatRecorded(request: ExecutionRequest, { id, digest }: ExecutionRecord): Promise<Submitted> {
-    const use: RequestUse = { method: 'execute', digest, executionId: id };
-    this.#requests.set(request.tenant, request.requestId, use);
-    return this.#repeat(request, use);
-  }
-
-  async #commitFirst(request: ExecutionRequest, key: string): Promise<Submitted> {
-    const { store, of, recorder } = this.options;
-    this.#refuseWhenClosedOrFull();
-    await recorder.ensureLostEnded();
-    const execution = new LiveExecution(this.#unsure.get(key) ?? newId('exec'), request, this.#history());
-    let record: ExecutionRecord;
-    try {
-      record = await store.claim(of, execution.record());
-    } catch (error) {
-      if (error instanceof BerthError && error.metadata['outcome'] === 'unknown')
-        this.#unsure.set(key, execution.id);
-      throw error;
-    }
-    this.#unsure.delete(key);
-    if (record.id !== execution.id || record.digest !== request.digest)
-      return this.#repeatRecorded(request, record);
-    return this.#run(execution);
-  }
-
-  #begin(id: string, request: ExecutionRequest): Submitted {
-    this.#refuseWhenClosedOrFull();
-    return this.#run(new LiveExecution(id, request, this.#history()));
-  }
-
-  #history(): { retainBytes: number; spill: SpillSpace } {
-    return { retainBytes: this.options.retainBytes, spill: this.options.spill };
+  #make(request: ExecutionRequest, id: string = newId('exec')): LiveExecution {
+    const { retainBytes, spill } = this.options;
+    return new LiveExecution(id, request, { retainBytes, spill });
   }
 
   #refuseWhenClosedOrFull(): void {
@@ -233,25 +137,8 @@ export class Executor {
       );
   }
 
-  #remember({ tenant, requestId, digest }: ExecutionRequest, executionId: string): void {
-    if (requestId !== '') this.#requests.set(tenant, requestId, { method: 'execute', digest, executionId });
-  }
-
-  /** A cancel does no harm twice: repeating it is answered as the first time by itself. */
-  #useForCancel(
-    tenant: string,
-    executionId: string,
-    { requestId, digest }: { requestId: string; digest: string },
-  ): void {
-    if (requestId === '') return;
-    const use = this.#requests.get(tenant, requestId);
-    if (use !== undefined && (use.method !== 'cancel' || use.digest !== digest)) throw reused(requestId);
-    if (use === undefined) this.#requests.set(tenant, requestId, { method: 'cancel', digest, executionId });
-  }
-
   #run(execution: LiveExecution): Submitted {
     const { registry, recorder } = this.options;
-    this.#remember(execution.request, execution.id);
     registry.add(execution);
     recorder.note(execution);
     const finished = this.#runToEnd(execution).finally(() => this.#running.delete(execution));
@@ -394,33 +281,6 @@ export class Executor {
 function inputBytes({ code, files, stdin }: ExecutionRequest): number {
   const own = 4_096 + stdin.byteLength + (code?.byteLength ?? 0);
   return files.reduce((sum, file) => sum + file.content.byteLength, own);
-}
-
-function live(execution: LiveExecution, replayed: boolean): Submitted {
-  return {
-    executionId: execution.id,
-    replayed,
-    execution,
-    read: (afterSeq, signal) => execution.log.read(afterSeq, signal),
-  };
-}
-
-function recorded(record: ExecutionRecord, replayed: boolean): Submitted {
-  return {
-    executionId: record.id,
-    replayed,
-    execution: undefined,
-    async *read(afterSeq) {
-      yield* recordedEvents(record, afterSeq);
-    },
-  };
-}
-
-function reused(requestId: string): BerthError {
-  return new BerthError(
-    'REQUEST_ID_REUSED',
-    `request_id ${requestId} was used before for a different request; choose a new one`,
-  );
 }
 
 /** Whether the work ends within the time. Milliseconds. */

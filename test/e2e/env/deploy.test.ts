@@ -1,5 +1,4 @@
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -17,6 +16,7 @@ import {
 } from '../../../clients/typescript/src/index.js';
 import { docker, ownedBy } from '../../support/docker-cli.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
+import { heldByEnvs } from '../../support/env/held-on-host.js';
 
 const APPS = resolve(import.meta.dirname, '../../../templates/apps');
 const PORTS = { first: 18_600, last: 18_620 };
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterEach(async () => {
   const { envs } = await client.env.listEnvs(ListEnvsRequest.fromPartial({}));
   for (const env of envs) if (env.state !== EnvState.FAILED) await operate(client.destroy(env.envId));
-  expect(await leftOver()).toEqual({ docker: [], directories: [] });
+  expect(await heldByEnvs(daemon)).toEqual({ docker: [], directories: [] });
 });
 
 afterAll(async () => {
@@ -50,26 +50,6 @@ afterAll(async () => {
   expect(await ownedBy(daemon.owner)).toEqual([]);
   await daemon.dispose();
 });
-
-/** What envs hold on the host: nothing may be left of those that ended. */
-async function leftOver(): Promise<{ docker: string[]; directories: string[] }> {
-  const filter = [
-    '--filter',
-    `label=dev.berth.owner=${daemon.owner}`,
-    '--filter',
-    'label=dev.berth.kind=env',
-  ];
-  const lists = await Promise.all([
-    docker('ps', '-aq', ...filter),
-    docker('network', 'ls', '-q', ...filter),
-    docker('volume', 'ls', '-q', ...filter),
-  ]);
-  const base = join(daemon.stateDir, 'envs');
-  return {
-    docker: lists.flatMap((list) => list.split('\n')).filter((id) => id !== ''),
-    directories: existsSync(base) ? await readdir(base) : [],
-  };
-}
 
 /** Reads an operation to its end, and checks the form that every operation's stream has. */
 async function operate(
@@ -295,24 +275,6 @@ describe('the life of an env', () => {
     expect((await failure(drain(client.start(env.envId)))).reason).toBe('ENV_STATE');
   });
 
-  it('is listed and shown to its own tenant only', async () => {
-    const env = await deployed(client.deploy({ userId: 'ada', appId: 'hello-node' }));
-    const { envs } = await client.env.listEnvs(ListEnvsRequest.fromPartial({ userId: 'ada' }));
-    expect(envs.map((e) => e.envId)).toEqual([env.envId]);
-    using stranger = connect({ address: daemon.address, tenant: 'somebody-else' });
-    expect((await stranger.env.listEnvs(ListEnvsRequest.fromPartial({}))).envs).toEqual([]);
-    for (const call of [
-      stranger.env.getEnv({ envId: env.envId }),
-      drain(stranger.destroy(env.envId)),
-      drain(stranger.stop(env.envId)),
-      drain(stranger.start(env.envId)),
-      drain(stranger.watchEnv({ envId: env.envId })),
-      drain(stranger.envLogs({ envId: env.envId })),
-    ]) {
-      expect((await failure(call)).reason).toBe('ENV_NOT_FOUND');
-    }
-  });
-
   it('can be watched from any event on, without gap or repeat', async () => {
     const env = await deployed(client.deploy({ userId: 'ada', appId: 'hello-node' }));
     const seen: number[] = [];
@@ -412,7 +374,7 @@ describe('after kill -9 in the middle of a deployment', () => {
       if (env!.state === EnvState.RUNNING) expect((await fetch(env!.url)).status).toBe(200);
       else {
         expect(env!.state).toBe(EnvState.FAILED);
-        expect(await leftOver()).toEqual({ docker: [], directories: [] });
+        expect(await heldByEnvs(daemon)).toEqual({ docker: [], directories: [] });
       }
     },
   );

@@ -75,6 +75,8 @@ export class EnvWorld {
       stopGraceMs: 5_000,
       maxAppBytes: MIB,
       maxAppFiles: 100,
+      maxTenantApps: 20,
+      maxTenantAppBytes: 64 * 1024 * 1024,
       maxConcurrentOperations: 4,
       maxQueuedOperations: 100,
       queueTimeoutMs: 60_000,

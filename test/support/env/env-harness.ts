@@ -64,6 +64,8 @@ export class EnvHarness {
       stopGraceMs: 1_000,
       maxAppBytes: 1024 * 1024,
       maxAppFiles: 100,
+      maxTenantApps: 20,
+      maxTenantAppBytes: 64 * 1024 * 1024,
       maxConcurrentOperations: 10,
       maxQueuedOperations: 100,
       queueTimeoutMs: 60_000,

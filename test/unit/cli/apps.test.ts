@@ -186,3 +186,28 @@ test('apps render: the compose file alone on standard output, 1 when it would be
     'it would be refused',
   ]);
 });
+
+test('apps rm: each that is named, up to the first that is refused', async () => {
+  const asked: string[] = [];
+  await daemon({
+    env: {
+      deleteApp(call, answer) {
+        asked.push(call.request.appId);
+        if (call.request.appId !== 'used') return answer(null, {});
+        answer(
+          typedError({
+            code: status.FAILED_PRECONDITION,
+            reason: 'APP_IN_USE',
+            message: 'env-aaaaaaaaaaaa runs it',
+          }),
+          null,
+        );
+      },
+    },
+  });
+  const { code, io } = await berth(['apps', 'rm', 'shop', 'used', 'other']);
+  expect(code).toBe(1);
+  expect(io.out.text).toBe('shop is deleted\n');
+  expect(io.err.text).toContain('APP_IN_USE');
+  expect(asked).toEqual(['shop', 'used']);
+});

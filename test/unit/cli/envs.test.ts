@@ -135,6 +135,33 @@ test('logs go where they were written, byte for byte', async () => {
   expect(asked).toMatchObject({ envId: ONE, follow: false, tail: 10, services: ['app', 'db'] });
 });
 
+test("on a terminal an app's output gets no control of it, but for colours; --raw gives it", async () => {
+  const hostile = '\u001b]0;owned\u0007\u001b[2J\u001b]52;c;cm0gLXJm\u0007\u009b6n\rforged';
+  await daemon({
+    env: {
+      streamEnvLogs(call) {
+        for (const text of [hostile, '\u001b[31mred', '\u001b[1mbold\u001b[0m', 'of a terminal\r', 'db'])
+          call.write(line(text));
+        call.end();
+      },
+    },
+  });
+
+  const terminal = newIo({ terminal: true });
+  await berth(['logs', ONE], terminal);
+  expect(terminal.out.lines).toEqual([
+    '\ufffd]0;owned\ufffd\ufffd[2J\ufffd]52;c;cm0gLXJm\ufffd\ufffd6n\ufffdforged',
+    '\u001b[31mred\u001b[0m',
+    '\u001b[1mbold\u001b[0m',
+    'of a terminal',
+    'db',
+  ]);
+  const raw = newIo({ terminal: true });
+  await berth(['logs', '--raw', ONE], raw);
+  expect(raw.out.lines[0]).toBe(hostile);
+  expect((await berth(['logs', ONE])).io.out.lines[0]).toBe(hostile);
+});
+
 test('logs --json and --timestamps', async () => {
   await daemon({
     env: {

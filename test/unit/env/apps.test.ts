@@ -59,6 +59,8 @@ const get = async (appId: string, tenant = 'default') =>
   await world.operations.apps.get({ tenant, appId }, never);
 const list = (more: object = {}) =>
   world.operations.apps.list({ tenant: 'default', runtime: '', pageSize: 0, pageToken: '', ...more }, never);
+const remove = (appId: string, more: object = {}) =>
+  world.operations.apps.delete({ tenant: 'default', appId, requestId: '', ...more }, never);
 const ids = async (more: object = {}) => (await list(more)).items.map(({ appId }) => appId);
 
 describe('an upload', () => {
@@ -204,16 +206,9 @@ describe('an upload', () => {
       await release.promise;
       yield appTar('x');
     }
-    const request = {
-      tenant: 'default',
-      requestId: '',
-      format: undefined,
-      sizeBytes: 0,
-      sha256: '',
-      replace: true,
-    };
+    const request = { requestId: '', format: undefined, sizeBytes: 0, sha256: '', replace: true };
     const many = Array.from({ length: 8 }, (_, n) =>
-      world.operations.apps.upload({ ...request, appId: `a${n}` }, slow(), never),
+      world.operations.apps.upload({ ...request, tenant: `t${n % 2}`, appId: `a${n}` }, slow(), never),
     );
     await expect(upload(appTar('x'))).rejects.toMatchObject({
       reason: 'OVERLOADED',
@@ -290,6 +285,57 @@ describe('an upload', () => {
     expect(await versions.sweep(new Set())).toEqual([env.appDirectory]);
     expect(await readdir(folder)).toHaveLength(3);
     expect((await get('shop')).app.valid).toBe(true);
+  });
+
+  it('of one tenant takes not all of the places, so that others find one', async () => {
+    const release = deferred();
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      await release.promise;
+      yield appTar('x');
+    }
+    const request = { requestId: '', format: undefined, sizeBytes: 0, sha256: '', replace: true };
+    const six = Array.from({ length: 6 }, (_, n) =>
+      world.operations.apps.upload({ ...request, tenant: 'slow', appId: `a${n}` }, slow(), never),
+    );
+    await expect(upload(appTar('x'), { tenant: 'slow' })).rejects.toMatchObject({
+      reason: 'OVERLOADED',
+      quota: [{ subject: 'uploads of apps of tenant slow' }],
+    });
+    await upload(appTar('x'));
+    release.resolve();
+    await Promise.all(six);
+  });
+
+  it('beyond what a tenant may store is refused, by number and by size with all versions; nothing is left of it', async () => {
+    Object.assign(world.config, { maxTenantApps: 2, maxTenantAppBytes: 40_000 });
+    await upload(appTar('1'.repeat(10_000)), { appId: 'one' });
+    await upload(appTar('2'), { appId: 'two' });
+    await expect(upload(appTar('3'), { appId: 'three' })).rejects.toMatchObject({
+      reason: 'APP_QUOTA',
+      quota: [
+        { subject: 'apps of tenant default', description: expect.stringContaining('env.maxTenantApps') },
+      ],
+    });
+    // Another tenant's are its own.
+    await upload(appTar('3'), { appId: 'three', tenant: 'other' });
+    await upload(appTar('1'.repeat(9_000)), { appId: 'one', replace: true });
+    const third = upload(appTar('1'.repeat(8_000)), { appId: 'one', replace: true });
+    await expect(third).rejects.toMatchObject({
+      reason: 'APP_QUOTA',
+      quota: [{ description: expect.stringContaining('env.maxTenantAppBytes') }],
+    });
+    expect(await halfDone()).toEqual([]);
+    await remove('one');
+    await upload(appTar('3'.repeat(8_000)), { appId: 'three' });
+    expect(await ids()).toEqual(['three', 'two']);
+  });
+
+  it('among many at once stays within the quota', async () => {
+    Object.assign(world.config, { maxTenantApps: 2 });
+    const many = Array.from({ length: 4 }, (_, n) => upload(appTar(`v${n}`), { appId: `a${n}` }));
+    const results = await Promise.allSettled(many);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    expect(await ids()).toHaveLength(2);
   });
 
   it('to a folder that cannot be written names the folder', async () => {
@@ -395,5 +441,37 @@ describe('one app', () => {
   it('is not found under another name, and an id must be one', async () => {
     await expect(get('none')).rejects.toMatchObject({ reason: 'APP_NOT_FOUND' });
     await expect(get('.uploads')).rejects.toMatchObject({ violations: [{ field: 'app_id' }] });
+  });
+});
+
+describe('the deletion of an app', () => {
+  it('removes all its versions, and shows the operator’s app of its id again', async () => {
+    await operatorApp('shop', { 'metadata.json': METADATA, 'server.js': 'operator' });
+    const { digest } = (await get('shop')).app;
+    await upload(appTar('one'), { replace: true });
+    await upload(appTar('two'), { replace: true });
+    await remove('shop', { requestId: 'd1' });
+    expect((await get('shop')).app.digest).toBe(digest);
+    expect(await readdir(join(world.config.appsPath, '.uploads/test/default'))).toEqual([]);
+    // A repeat of the same request is answered as it was, and removes nothing again.
+    await upload(appTar('three'), { replace: true });
+    await remove('shop', { requestId: 'd1' });
+    expect((await get('shop')).app.digest).not.toBe(digest);
+    await remove('shop');
+    await expect(remove('shop')).rejects.toMatchObject({ reason: 'APP_OF_OPERATOR' });
+  });
+
+  it('is refused while an env runs any version of it, and is its tenant’s alone', async () => {
+    await upload(appTar('one'));
+    const { env } = await world.deploy({ appId: 'shop', files: [] });
+    await upload(appTar('two'), { replace: true });
+    const refused = { reason: 'APP_IN_USE', message: expect.stringContaining(env.id) as string };
+    await expect(remove('shop')).rejects.toMatchObject(refused);
+    await expect(remove('shop', { tenant: 'other' })).rejects.toMatchObject({ reason: 'APP_NOT_FOUND' });
+    await expect(remove('../shop')).rejects.toMatchObject({ violations: [{ field: 'app_id' }] });
+    expect(await readFile(join(env.appDirectory, 'server.js'), 'utf8')).toBe('one');
+    await world.destroy(env.id);
+    await remove('shop');
+    await expect(get('shop')).rejects.toMatchObject({ reason: 'APP_NOT_FOUND' });
   });
 });

@@ -132,6 +132,25 @@ describe('EnvEventLog', () => {
     expect(await following).toEqual([1, 4]);
   });
 
+  it('ends at once for a reader that has had the terminal event, and refuses an operation that there is not', async () => {
+    const { log, write } = await openLog();
+    await write(120);
+    const body: EnvEventBody = {
+      type: 'cancelled',
+      kind: 'deploy',
+      message: '',
+      undoErrors: [],
+      elapsedMs: 0,
+    };
+    await log.commit({ events: [{ envId: ENV.id, operationId: 'op-1', body }] });
+    const { signal } = new AbortController();
+    const again = (operationId: string, afterSeq: number) =>
+      take(log.followAgain({ operationId, env: ENV, afterSeq }, signal), 200);
+    expect(await again('op-1', 119)).toEqual([120, 121]);
+    expect(await again('op-1', 121)).toEqual([]);
+    await expect(again('op-2', 0)).rejects.toMatchObject({ violations: [{ field: 'operation_id' }] });
+  });
+
   it('says when history is gone, and refuses the future', async () => {
     const { log, store, write } = await openLog();
     await write(10);

@@ -47,6 +47,9 @@ describe('bad input to a deployment is refused before anything is touched', () =
     [{ readyTimeoutMs: 600_001 }, 'ready_timeout_ms'],
     [{ environment: { 'A=B': 'x' } }, 'env.A=B'],
     [{ environment: { A: 'x\0' } }, 'env.A'],
+    [{ labels: { 'a\0b': 'x' } }, 'labels'],
+    [{ labels: { a: 'x\0' } }, 'labels'],
+    [{ labels: { '': 'x' } }, 'labels'],
     [{ files: [{ path: '../x', content: Buffer.of(), mode: 0 }] }, 'files[0].path'],
     [{ files: [{ path: '/etc/x', content: Buffer.of(), mode: 0 }] }, 'files[0].path'],
   ])('%j names %s', async (overrides, field) => {

@@ -8,8 +8,10 @@ import { type AppMetadata, parseMetadata } from '../app/metadata.js';
 import { readMetadata } from '../app/folder.js';
 import { digestOfFolder, type FolderSurvey, type SurveyedFile } from '../app/survey.js';
 import type { EnvServices } from '../env-services.js';
+import { KeyedLock } from '../keyed-lock.js';
 import type { Page } from '../store.js';
 import { checkAppFolder } from './app-check.js';
+import { AppDeletions, type AppDeletion } from './deletions.js';
 import { DigestCache } from './digest-cache.js';
 import { appIds, findAppFolder } from './places.js';
 import { AppUploads, type AppUpload } from './uploads.js';
@@ -52,6 +54,7 @@ export interface ListApps {
 export class Apps {
   readonly #versions: AppVersions;
   readonly #uploads: AppUploads<App>;
+  readonly #deletions: AppDeletions;
   readonly #digests = new DigestCache();
   readonly #reads = new Turns(MAX_READS);
 
@@ -60,9 +63,12 @@ export class Apps {
     private readonly active: ActiveOperations,
   ) {
     this.#versions = new AppVersions(services.config, () => services.clock.now());
+    const locks = new KeyedLock();
+    this.#deletions = new AppDeletions(services, this.#versions, locks, () => this.#mounts());
     this.#uploads = new AppUploads(
       services,
       this.#versions,
+      locks,
       async (name) => (await this.#read(name, new AbortController().signal)).app,
     );
   }
@@ -70,6 +76,11 @@ export class Apps {
   /** Stores an app from an archive. @throws as AppUploads.upload */
   upload(request: AppUpload, data: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<App> {
     return this.#uploads.upload(request, data, signal);
+  }
+
+  /** Removes what a tenant uploaded under an id. @throws as AppDeletions.delete */
+  delete(request: AppDeletion, signal: AbortSignal): Promise<void> {
+    return this.#deletions.delete(request, signal);
   }
 
   /** One app, and all its files. @throws INVALID_ARGUMENT, APP_NOT_FOUND */
@@ -108,12 +119,7 @@ export class Apps {
 
   /** Removes versions of uploads that are not deployed any more and that no env mounts. */
   async sweep(): Promise<void> {
-    const inUse = new Set((await this.services.store.listLive()).map((env) => env.appDirectory));
-    for (const { run } of this.active.all()) {
-      const source = run.context.deployment?.app.source;
-      if (source?.kind === 'folder') inUse.add(source.path);
-    }
-    const removed = await this.#versions.sweep(inUse);
+    const removed = await this.#versions.sweep(new Set((await this.#mounts()).keys()));
     if (removed.length > 0)
       this.services.logger.info({ removed }, 'removed versions of apps that nothing uses');
   }
@@ -126,6 +132,21 @@ export class Apps {
   /** Resolves when no upload is under way any more. */
   settled(): Promise<void> {
     return this.#uploads.settled();
+  }
+
+  /** Folders of apps, and the envs that mount them, or whose deployments under way are about to. */
+  async #mounts(): Promise<Map<string, string[]>> {
+    const mounts = new Map<string, string[]>();
+    const add = (folder: string, envId: string): void => {
+      const envs = mounts.get(folder) ?? [];
+      if (!envs.includes(envId)) mounts.set(folder, [...envs, envId]);
+    };
+    for (const env of await this.services.store.listLive()) add(env.appDirectory, env.id);
+    for (const { run } of this.active.all()) {
+      const source = run.context.deployment?.app.source;
+      if (source?.kind === 'folder') add(source.path, run.operation.envId);
+    }
+    return mounts;
   }
 
   async #read(

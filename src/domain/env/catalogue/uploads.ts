@@ -8,17 +8,20 @@ import { RequestReplay } from '../../request-replay.js';
 import { METADATA_FILE } from '../app/metadata.js';
 import { digestOfFolder, type FolderSurvey } from '../app/survey.js';
 import type { EnvServices } from '../env-services.js';
-import { KeyedLock } from '../keyed-lock.js';
+import type { KeyedLock } from '../keyed-lock.js';
 import { requestIdViolation } from '../requests.js';
 import { checkAppFolder } from './app-check.js';
 import type { ArchiveFormat } from './archive/format.js';
 import { unpackArchive } from './archive/unpack.js';
 import { asAppsError, findAppFolder, incomingPath, type AppFolder, type AppName } from './places.js';
+import { quotaBytes, refuseBeyond } from './quota.js';
 import { MAX_ARCHIVE_BYTES, spool, type SpoolTimes } from './spool.js';
 import type { AppVersions } from './versions.js';
 
 /** Uploads at once; each may hold an archive and what it unpacks to on disk. */
 const MAX_AT_ONCE = 8;
+/** Of them, those of one tenant: slow ones of its own must not keep all others out. */
+const MAX_AT_ONCE_OF_TENANT = 6;
 
 export interface AppUpload {
   tenant: string;
@@ -42,12 +45,13 @@ export interface AppUpload {
  */
 export class AppUploads<App> {
   readonly #replay = new RequestReplay<App>();
-  readonly #locks = new KeyedLock();
-  readonly #underWay = new Set<Promise<App>>();
+  /** And whose they are. */
+  readonly #underWay = new Map<Promise<App>, string>();
 
   constructor(
     private readonly services: EnvServices,
     private readonly versions: AppVersions,
+    private readonly locks: KeyedLock,
     /** What is answered of a stored app. */
     private readonly answer: (name: AppName) => Promise<App>,
     private readonly times?: SpoolTimes,
@@ -55,25 +59,16 @@ export class AppUploads<App> {
 
   /**
    * Resolves to the stored app.
-   * @throws INVALID_ARGUMENT, ARCHIVE_INVALID, APP_INVALID, APP_EXISTS, APPS_FOLDER, UPLOAD_STALLED, OVERLOADED,
+   * @throws INVALID_ARGUMENT, ARCHIVE_INVALID, APP_INVALID, APP_EXISTS, APP_QUOTA, APPS_FOLDER, UPLOAD_STALLED, OVERLOADED,
    * REQUEST_ID_REUSED, or the signal's reason while it arrives
    */
   async upload(request: AppUpload, data: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<App> {
     check(request);
-    if (this.#underWay.size >= MAX_AT_ONCE) {
-      throw new BerthError(
-        'OVERLOADED',
-        `${MAX_AT_ONCE} apps are being uploaded already; try again in a moment`,
-        {
-          quota: [{ subject: 'uploads of apps', description: `${MAX_AT_ONCE} at once` }],
-          retryAfterMs: 5_000,
-        },
-      );
-    }
+    this.#admit(request.tenant);
     const work = this.#upload(request, data, signal).catch((error: unknown) => {
       throw asAppsError(error, this.services.config.appsPath) as Error;
     });
-    this.#underWay.add(work);
+    this.#underWay.set(work, request.tenant);
     return await work.finally(() => this.#underWay.delete(work));
   }
 
@@ -84,13 +79,28 @@ export class AppUploads<App> {
 
   /** Resolves when no upload is under way any more; those whose callers are gone end at once, or store what came whole. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#underWay.keys());
+  }
+
+  /** @throws OVERLOADED */
+  #admit(tenant: string): void {
+    const own = [...this.#underWay.values()].filter((other) => other === tenant).length;
+    const refuse = (most: number, whose: string): BerthError =>
+      new BerthError('OVERLOADED', `${most} apps${whose} are being uploaded already; try again in a moment`, {
+        quota: [{ subject: `uploads of apps${whose}`, description: `${most} at once` }],
+        retryAfterMs: 5_000,
+      });
+    if (own >= MAX_AT_ONCE_OF_TENANT) throw refuse(MAX_AT_ONCE_OF_TENANT, ` of tenant ${tenant}`);
+    if (this.#underWay.size >= MAX_AT_ONCE) throw refuse(MAX_AT_ONCE, '');
   }
 
   async #upload(request: AppUpload, data: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<App> {
     const scope = `${request.tenant}\nUploadApp`;
     // What is no repeat need not be sent in vain.
-    if (!(await this.#isRepeat(scope, request))) await this.#refuseExisting(request);
+    if (!(await this.#isRepeat(scope, request))) {
+      await this.#refuseExisting(request);
+      await this.#refuseBeyondQuota(request, 0);
+    }
     const directory = join(incomingPath(this.services.config), newId('app'));
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -100,7 +110,7 @@ export class AppUploads<App> {
       // From here on it belongs to the daemon.
       const untilStored = new AbortController().signal;
       return await this.#replay.run({ scope, requestId: request.requestId, digest }, untilStored, () =>
-        this.#locks.run(`${request.tenant}/${request.appId}`, async () => {
+        this.locks.run(uploadLock(request), async () => {
           await this.#store(request, directory, digest);
           return await this.answer(request);
         }),
@@ -128,11 +138,11 @@ export class AppUploads<App> {
     refuseErrors(findings, survey);
     const digest = await digestOfFolder(unpacked, survey, config);
     if (current?.digest === digest) return;
-    await this.versions.publish(request, unpacked, {
-      digest,
-      uploadedAt: clock.now(),
-      requestId,
-      requestDigest,
+    const bytes = quotaBytes(survey);
+    const record = { digest, uploadedAt: clock.now(), requestId, requestDigest, bytes };
+    await this.locks.run(quotaLock(tenant), async () => {
+      await this.#refuseBeyondQuota(request, bytes);
+      await this.versions.publish(request, unpacked, record);
     });
     logger.info({ event: 'app_uploaded', tenant, app: appId, digest }, 'an app was uploaded');
   }
@@ -158,6 +168,13 @@ export class AppUploads<App> {
     );
   }
 
+  /** @param bytes of the new version; 0: not known yet */
+  async #refuseBeyondQuota(request: AppUpload, bytes: number): Promise<void> {
+    const { tenant } = request;
+    const apps = (await this.versions.current(request)) === undefined ? 1 : 0;
+    refuseBeyond(this.services.config, tenant, await this.versions.heldBy(tenant), { apps, bytes });
+  }
+
   async #find(request: AppUpload): Promise<AppFolder | undefined> {
     try {
       return await findAppFolder(this.services.config, request);
@@ -166,6 +183,16 @@ export class AppUploads<App> {
       throw error;
     }
   }
+}
+
+/** Held while one app of a tenant is changed. No tenant has a slash in its name. */
+export function uploadLock({ tenant, appId }: AppName): string {
+  return `${tenant}/${appId}`;
+}
+
+/** Held while a tenant's quota is looked at and used. */
+function quotaLock(tenant: string): string {
+  return tenant;
 }
 
 function check({ tenant, appId, requestId, sizeBytes, sha256 }: AppUpload): void {

@@ -11,8 +11,10 @@ import {
 } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { treeSize } from '../../../lib/tree-size.js';
 import { newId } from '../../ids.js';
 import { syncFolder } from './archive/target.js';
+import type { HeldApps } from './quota.js';
 import { CURRENT, uploadPath, uploadsPath, type AppName, type AppPlaces } from './places.js';
 
 /** What is kept of an upload beside its files. */
@@ -22,6 +24,8 @@ const recordSchema = z.object({
   /** Of the call that made it, so that its repeat is known even after a restart; empty: none was given. */
   requestId: z.string(),
   requestDigest: z.string(),
+  /** What it counts for in its tenant's quota; absent in records of earlier versions of Berth. */
+  bytes: z.number().optional(),
 });
 export type VersionRecord = z.output<typeof recordSchema>;
 
@@ -67,6 +71,35 @@ export class AppVersions {
     await symlink(version, link);
     await rename(link, join(folder, CURRENT));
     await syncFolder(folder);
+  }
+
+  /** What a tenant's uploads take, replaced versions that are still kept included. */
+  async heldBy(tenant: string): Promise<HeldApps> {
+    const held = { apps: 0, bytes: 0 };
+    const root = join(uploadsPath(this.places), tenant);
+    for (const app of await visibleIn(root)) {
+      const folder = join(root, app);
+      if ((await currentOf(folder)) !== undefined) held.apps++;
+      for (const version of versionsAmong(await visibleIn(folder))) {
+        const record = await readRecord(folder, version);
+        held.bytes += record?.bytes ?? (await treeSize(join(folder, version)));
+      }
+    }
+    return held;
+  }
+
+  /** Real paths of all versions of an app. */
+  async foldersOf(name: AppName): Promise<string[]> {
+    const folder = await realpath(uploadPath(this.places, name));
+    return [...versionsAmong(await visibleIn(folder))].map((version) => join(folder, version));
+  }
+
+  /** Removes an app with all its versions, which nothing uses. From the first step on it cannot be named any more. */
+  async remove(name: AppName): Promise<void> {
+    const folder = uploadPath(this.places, name);
+    await rm(join(folder, CURRENT), { force: true });
+    await syncFolder(folder);
+    await rm(folder, { recursive: true, force: true });
   }
 
   /**

@@ -4368,7 +4368,8 @@ type WatchEnvRequest struct {
 	EnvId string `protobuf:"bytes,1,opt,name=env_id,json=envId,proto3" json:"env_id,omitempty"`
 	// The last `seq` received. 0: from the beginning of its history.
 	AfterSeq int64 `protobuf:"varint,2,opt,name=after_seq,json=afterSeq,proto3" json:"after_seq,omitempty"`
-	// Only events of this operation; the stream then ends with its terminal event. Empty: all.
+	// Only events of this operation; the stream then ends with its terminal event, at once where `after_seq` is at or behind
+	// that. Empty: all.
 	OperationId   string `protobuf:"bytes,3,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7487,6 +7488,98 @@ func (x *UploadAppResponse) GetApp() *App {
 	return nil
 }
 
+// DeleteAppRequest names an app to delete.
+type DeleteAppRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Replay protection, see common.proto.
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Id of the app. Required.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteAppRequest) Reset() {
+	*x = DeleteAppRequest{}
+	mi := &file_berth_v1_env_service_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteAppRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteAppRequest) ProtoMessage() {}
+
+func (x *DeleteAppRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_berth_v1_env_service_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteAppRequest.ProtoReflect.Descriptor instead.
+func (*DeleteAppRequest) Descriptor() ([]byte, []int) {
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *DeleteAppRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *DeleteAppRequest) GetAppId() string {
+	if x != nil {
+		return x.AppId
+	}
+	return ""
+}
+
+// DeleteAppResponse says that the app is gone. An operator's app of the same id, which it hid, is seen again.
+type DeleteAppResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteAppResponse) Reset() {
+	*x = DeleteAppResponse{}
+	mi := &file_berth_v1_env_service_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteAppResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteAppResponse) ProtoMessage() {}
+
+func (x *DeleteAppResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_berth_v1_env_service_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteAppResponse.ProtoReflect.Descriptor instead.
+func (*DeleteAppResponse) Descriptor() ([]byte, []int) {
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{81}
+}
+
 // RenderAppRequest says what to try.
 type RenderAppRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -7498,7 +7591,7 @@ type RenderAppRequest struct {
 
 func (x *RenderAppRequest) Reset() {
 	*x = RenderAppRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[80]
+	mi := &file_berth_v1_env_service_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7510,7 +7603,7 @@ func (x *RenderAppRequest) String() string {
 func (*RenderAppRequest) ProtoMessage() {}
 
 func (x *RenderAppRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[80]
+	mi := &file_berth_v1_env_service_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7523,7 +7616,7 @@ func (x *RenderAppRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAppRequest.ProtoReflect.Descriptor instead.
 func (*RenderAppRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{80}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *RenderAppRequest) GetDeploy() *DeployEnvRequest {
@@ -7554,7 +7647,7 @@ type RenderAppResponse struct {
 
 func (x *RenderAppResponse) Reset() {
 	*x = RenderAppResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[81]
+	mi := &file_berth_v1_env_service_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7566,7 +7659,7 @@ func (x *RenderAppResponse) String() string {
 func (*RenderAppResponse) ProtoMessage() {}
 
 func (x *RenderAppResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[81]
+	mi := &file_berth_v1_env_service_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7579,7 +7672,7 @@ func (x *RenderAppResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenderAppResponse.ProtoReflect.Descriptor instead.
 func (*RenderAppResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{81}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *RenderAppResponse) GetComposeYaml() string {
@@ -7661,7 +7754,7 @@ type SharedDatabase struct {
 
 func (x *SharedDatabase) Reset() {
 	*x = SharedDatabase{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[82]
+	mi := &file_berth_v1_env_service_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7673,7 +7766,7 @@ func (x *SharedDatabase) String() string {
 func (*SharedDatabase) ProtoMessage() {}
 
 func (x *SharedDatabase) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[82]
+	mi := &file_berth_v1_env_service_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7686,7 +7779,7 @@ func (x *SharedDatabase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedDatabase.ProtoReflect.Descriptor instead.
 func (*SharedDatabase) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{82}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *SharedDatabase) GetState() SharedDatabaseState {
@@ -7796,7 +7889,7 @@ type GetSharedDatabaseRequest struct {
 
 func (x *GetSharedDatabaseRequest) Reset() {
 	*x = GetSharedDatabaseRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[83]
+	mi := &file_berth_v1_env_service_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7808,7 +7901,7 @@ func (x *GetSharedDatabaseRequest) String() string {
 func (*GetSharedDatabaseRequest) ProtoMessage() {}
 
 func (x *GetSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[83]
+	mi := &file_berth_v1_env_service_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7821,7 +7914,7 @@ func (x *GetSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSharedDatabaseRequest.ProtoReflect.Descriptor instead.
 func (*GetSharedDatabaseRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{83}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{85}
 }
 
 // GetSharedDatabaseResponse answers the shared database server.
@@ -7835,7 +7928,7 @@ type GetSharedDatabaseResponse struct {
 
 func (x *GetSharedDatabaseResponse) Reset() {
 	*x = GetSharedDatabaseResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[84]
+	mi := &file_berth_v1_env_service_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7847,7 +7940,7 @@ func (x *GetSharedDatabaseResponse) String() string {
 func (*GetSharedDatabaseResponse) ProtoMessage() {}
 
 func (x *GetSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[84]
+	mi := &file_berth_v1_env_service_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7860,7 +7953,7 @@ func (x *GetSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSharedDatabaseResponse.ProtoReflect.Descriptor instead.
 func (*GetSharedDatabaseResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{84}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *GetSharedDatabaseResponse) GetDatabase() *SharedDatabase {
@@ -7881,7 +7974,7 @@ type EnsureSharedDatabaseRequest struct {
 
 func (x *EnsureSharedDatabaseRequest) Reset() {
 	*x = EnsureSharedDatabaseRequest{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[85]
+	mi := &file_berth_v1_env_service_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7893,7 +7986,7 @@ func (x *EnsureSharedDatabaseRequest) String() string {
 func (*EnsureSharedDatabaseRequest) ProtoMessage() {}
 
 func (x *EnsureSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[85]
+	mi := &file_berth_v1_env_service_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7906,7 +7999,7 @@ func (x *EnsureSharedDatabaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnsureSharedDatabaseRequest.ProtoReflect.Descriptor instead.
 func (*EnsureSharedDatabaseRequest) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{85}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *EnsureSharedDatabaseRequest) GetRequestId() string {
@@ -7927,7 +8020,7 @@ type EnsureSharedDatabaseResponse struct {
 
 func (x *EnsureSharedDatabaseResponse) Reset() {
 	*x = EnsureSharedDatabaseResponse{}
-	mi := &file_berth_v1_env_service_proto_msgTypes[86]
+	mi := &file_berth_v1_env_service_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7939,7 +8032,7 @@ func (x *EnsureSharedDatabaseResponse) String() string {
 func (*EnsureSharedDatabaseResponse) ProtoMessage() {}
 
 func (x *EnsureSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_berth_v1_env_service_proto_msgTypes[86]
+	mi := &file_berth_v1_env_service_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7952,7 +8045,7 @@ func (x *EnsureSharedDatabaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnsureSharedDatabaseResponse.ProtoReflect.Descriptor instead.
 func (*EnsureSharedDatabaseResponse) Descriptor() ([]byte, []int) {
-	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{86}
+	return file_berth_v1_env_service_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *EnsureSharedDatabaseResponse) GetDatabase() *SharedDatabase {
@@ -8526,7 +8619,12 @@ const file_berth_v1_env_service_proto_rawDesc = "" +
 	"\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x18\n" +
 	"\areplace\x18\x06 \x01(\bR\areplace\"4\n" +
 	"\x11UploadAppResponse\x12\x1f\n" +
-	"\x03app\x18\x01 \x01(\v2\r.berth.v1.AppR\x03app\"F\n" +
+	"\x03app\x18\x01 \x01(\v2\r.berth.v1.AppR\x03app\"H\n" +
+	"\x10DeleteAppRequest\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x15\n" +
+	"\x06app_id\x18\x02 \x01(\tR\x05appId\"\x13\n" +
+	"\x11DeleteAppResponse\"F\n" +
 	"\x10RenderAppRequest\x122\n" +
 	"\x06deploy\x18\x01 \x01(\v2\x1a.berth.v1.DeployEnvRequestR\x06deploy\"\xf0\x01\n" +
 	"\x11RenderAppResponse\x12!\n" +
@@ -8655,7 +8753,7 @@ const file_berth_v1_env_service_proto_rawDesc = "" +
 	"\x1cSHARED_DATABASE_STATE_ABSENT\x10\x01\x12\"\n" +
 	"\x1eSHARED_DATABASE_STATE_STARTING\x10\x02\x12\x1f\n" +
 	"\x1bSHARED_DATABASE_STATE_READY\x10\x03\x12#\n" +
-	"\x1fSHARED_DATABASE_STATE_UNHEALTHY\x10\x042\x9a\f\n" +
+	"\x1fSHARED_DATABASE_STATE_UNHEALTHY\x10\x042\xe0\f\n" +
 	"\n" +
 	"EnvService\x12F\n" +
 	"\tDeployEnv\x12\x1a.berth.v1.DeployEnvRequest\x1a\x1b.berth.v1.DeployEnvResponse0\x01\x12@\n" +
@@ -8678,6 +8776,7 @@ const file_berth_v1_env_service_proto_rawDesc = "" +
 	"\bListApps\x12\x19.berth.v1.ListAppsRequest\x1a\x1a.berth.v1.ListAppsResponse\x12;\n" +
 	"\x06GetApp\x12\x17.berth.v1.GetAppRequest\x1a\x18.berth.v1.GetAppResponse\x12F\n" +
 	"\tUploadApp\x12\x1a.berth.v1.UploadAppRequest\x1a\x1b.berth.v1.UploadAppResponse(\x01\x12D\n" +
+	"\tDeleteApp\x12\x1a.berth.v1.DeleteAppRequest\x1a\x1b.berth.v1.DeleteAppResponse\x12D\n" +
 	"\tRenderApp\x12\x1a.berth.v1.RenderAppRequest\x1a\x1b.berth.v1.RenderAppResponse\x12\\\n" +
 	"\x11GetSharedDatabase\x12\".berth.v1.GetSharedDatabaseRequest\x1a#.berth.v1.GetSharedDatabaseResponse\x12e\n" +
 	"\x14EnsureSharedDatabase\x12%.berth.v1.EnsureSharedDatabaseRequest\x1a&.berth.v1.EnsureSharedDatabaseResponseB9Z7github.com/berthd/berth/clients/go/gen/berth/v1;berthv1b\x06proto3"
@@ -8695,7 +8794,7 @@ func file_berth_v1_env_service_proto_rawDescGZIP() []byte {
 }
 
 var file_berth_v1_env_service_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_berth_v1_env_service_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
+var file_berth_v1_env_service_proto_msgTypes = make([]protoimpl.MessageInfo, 96)
 var file_berth_v1_env_service_proto_goTypes = []any{
 	(EnvState)(0),                        // 0: berth.v1.EnvState
 	(EnvHealth)(0),                       // 1: berth.v1.EnvHealth
@@ -8788,68 +8887,70 @@ var file_berth_v1_env_service_proto_goTypes = []any{
 	(*UploadAppRequest)(nil),             // 88: berth.v1.UploadAppRequest
 	(*UploadAppHeader)(nil),              // 89: berth.v1.UploadAppHeader
 	(*UploadAppResponse)(nil),            // 90: berth.v1.UploadAppResponse
-	(*RenderAppRequest)(nil),             // 91: berth.v1.RenderAppRequest
-	(*RenderAppResponse)(nil),            // 92: berth.v1.RenderAppResponse
-	(*SharedDatabase)(nil),               // 93: berth.v1.SharedDatabase
-	(*GetSharedDatabaseRequest)(nil),     // 94: berth.v1.GetSharedDatabaseRequest
-	(*GetSharedDatabaseResponse)(nil),    // 95: berth.v1.GetSharedDatabaseResponse
-	(*EnsureSharedDatabaseRequest)(nil),  // 96: berth.v1.EnsureSharedDatabaseRequest
-	(*EnsureSharedDatabaseResponse)(nil), // 97: berth.v1.EnsureSharedDatabaseResponse
-	nil,                                  // 98: berth.v1.Env.LabelsEntry
-	nil,                                  // 99: berth.v1.DeployEnvRequest.EnvEntry
-	nil,                                  // 100: berth.v1.DeployEnvRequest.LabelsEntry
-	nil,                                  // 101: berth.v1.AppMetadata.EnvironmentEntry
-	nil,                                  // 102: berth.v1.EnvError.MetadataEntry
-	nil,                                  // 103: berth.v1.ListEnvsRequest.LabelsEntry
-	nil,                                  // 104: berth.v1.ExecEnvStart.EnvEntry
-	(*timestamppb.Timestamp)(nil),        // 105: google.protobuf.Timestamp
-	(*ContainerLimits)(nil),              // 106: berth.v1.ContainerLimits
-	(*NetworkPolicy)(nil),                // 107: berth.v1.NetworkPolicy
-	(*InlineFile)(nil),                   // 108: berth.v1.InlineFile
-	(CodePolicy)(0),                      // 109: berth.v1.CodePolicy
-	(*Finding)(nil),                      // 110: berth.v1.Finding
-	(OutputStream)(0),                    // 111: berth.v1.OutputStream
-	(*StdinClosed)(nil),                  // 112: berth.v1.StdinClosed
-	(*TerminalSize)(nil),                 // 113: berth.v1.TerminalSize
-	(*Terminal)(nil),                     // 114: berth.v1.Terminal
-	(*OutputChunk)(nil),                  // 115: berth.v1.OutputChunk
-	(*FileEntry)(nil),                    // 116: berth.v1.FileEntry
+	(*DeleteAppRequest)(nil),             // 91: berth.v1.DeleteAppRequest
+	(*DeleteAppResponse)(nil),            // 92: berth.v1.DeleteAppResponse
+	(*RenderAppRequest)(nil),             // 93: berth.v1.RenderAppRequest
+	(*RenderAppResponse)(nil),            // 94: berth.v1.RenderAppResponse
+	(*SharedDatabase)(nil),               // 95: berth.v1.SharedDatabase
+	(*GetSharedDatabaseRequest)(nil),     // 96: berth.v1.GetSharedDatabaseRequest
+	(*GetSharedDatabaseResponse)(nil),    // 97: berth.v1.GetSharedDatabaseResponse
+	(*EnsureSharedDatabaseRequest)(nil),  // 98: berth.v1.EnsureSharedDatabaseRequest
+	(*EnsureSharedDatabaseResponse)(nil), // 99: berth.v1.EnsureSharedDatabaseResponse
+	nil,                                  // 100: berth.v1.Env.LabelsEntry
+	nil,                                  // 101: berth.v1.DeployEnvRequest.EnvEntry
+	nil,                                  // 102: berth.v1.DeployEnvRequest.LabelsEntry
+	nil,                                  // 103: berth.v1.AppMetadata.EnvironmentEntry
+	nil,                                  // 104: berth.v1.EnvError.MetadataEntry
+	nil,                                  // 105: berth.v1.ListEnvsRequest.LabelsEntry
+	nil,                                  // 106: berth.v1.ExecEnvStart.EnvEntry
+	(*timestamppb.Timestamp)(nil),        // 107: google.protobuf.Timestamp
+	(*ContainerLimits)(nil),              // 108: berth.v1.ContainerLimits
+	(*NetworkPolicy)(nil),                // 109: berth.v1.NetworkPolicy
+	(*InlineFile)(nil),                   // 110: berth.v1.InlineFile
+	(CodePolicy)(0),                      // 111: berth.v1.CodePolicy
+	(*Finding)(nil),                      // 112: berth.v1.Finding
+	(OutputStream)(0),                    // 113: berth.v1.OutputStream
+	(*StdinClosed)(nil),                  // 114: berth.v1.StdinClosed
+	(*TerminalSize)(nil),                 // 115: berth.v1.TerminalSize
+	(*Terminal)(nil),                     // 116: berth.v1.Terminal
+	(*OutputChunk)(nil),                  // 117: berth.v1.OutputChunk
+	(*FileEntry)(nil),                    // 118: berth.v1.FileEntry
 }
 var file_berth_v1_env_service_proto_depIdxs = []int32{
 	0,   // 0: berth.v1.Env.state:type_name -> berth.v1.EnvState
 	1,   // 1: berth.v1.Env.health:type_name -> berth.v1.EnvHealth
 	12,  // 2: berth.v1.Env.containers:type_name -> berth.v1.EnvContainer
-	105, // 3: berth.v1.Env.create_time:type_name -> google.protobuf.Timestamp
-	105, // 4: berth.v1.Env.update_time:type_name -> google.protobuf.Timestamp
-	105, // 5: berth.v1.Env.ready_time:type_name -> google.protobuf.Timestamp
-	105, // 6: berth.v1.Env.expire_time:type_name -> google.protobuf.Timestamp
-	105, // 7: berth.v1.Env.last_activity_time:type_name -> google.protobuf.Timestamp
-	106, // 8: berth.v1.Env.limits:type_name -> berth.v1.ContainerLimits
+	107, // 3: berth.v1.Env.create_time:type_name -> google.protobuf.Timestamp
+	107, // 4: berth.v1.Env.update_time:type_name -> google.protobuf.Timestamp
+	107, // 5: berth.v1.Env.ready_time:type_name -> google.protobuf.Timestamp
+	107, // 6: berth.v1.Env.expire_time:type_name -> google.protobuf.Timestamp
+	107, // 7: berth.v1.Env.last_activity_time:type_name -> google.protobuf.Timestamp
+	108, // 8: berth.v1.Env.limits:type_name -> berth.v1.ContainerLimits
 	13,  // 9: berth.v1.Env.database:type_name -> berth.v1.EnvDatabase
-	107, // 10: berth.v1.Env.network:type_name -> berth.v1.NetworkPolicy
+	109, // 10: berth.v1.Env.network:type_name -> berth.v1.NetworkPolicy
 	3,   // 11: berth.v1.Env.restart_policy:type_name -> berth.v1.RestartPolicy
 	2,   // 12: berth.v1.Env.operation:type_name -> berth.v1.EnvOperation
 	40,  // 13: berth.v1.Env.last_error:type_name -> berth.v1.EnvError
-	98,  // 14: berth.v1.Env.labels:type_name -> berth.v1.Env.LabelsEntry
+	100, // 14: berth.v1.Env.labels:type_name -> berth.v1.Env.LabelsEntry
 	1,   // 15: berth.v1.EnvContainer.health:type_name -> berth.v1.EnvHealth
-	105, // 16: berth.v1.EnvContainer.start_time:type_name -> google.protobuf.Timestamp
-	108, // 17: berth.v1.DeployEnvRequest.files:type_name -> berth.v1.InlineFile
+	107, // 16: berth.v1.EnvContainer.start_time:type_name -> google.protobuf.Timestamp
+	110, // 17: berth.v1.DeployEnvRequest.files:type_name -> berth.v1.InlineFile
 	15,  // 18: berth.v1.DeployEnvRequest.metadata:type_name -> berth.v1.AppMetadata
-	99,  // 19: berth.v1.DeployEnvRequest.env:type_name -> berth.v1.DeployEnvRequest.EnvEntry
-	106, // 20: berth.v1.DeployEnvRequest.limits:type_name -> berth.v1.ContainerLimits
-	107, // 21: berth.v1.DeployEnvRequest.network:type_name -> berth.v1.NetworkPolicy
-	109, // 22: berth.v1.DeployEnvRequest.code_policy:type_name -> berth.v1.CodePolicy
+	101, // 19: berth.v1.DeployEnvRequest.env:type_name -> berth.v1.DeployEnvRequest.EnvEntry
+	108, // 20: berth.v1.DeployEnvRequest.limits:type_name -> berth.v1.ContainerLimits
+	109, // 21: berth.v1.DeployEnvRequest.network:type_name -> berth.v1.NetworkPolicy
+	111, // 22: berth.v1.DeployEnvRequest.code_policy:type_name -> berth.v1.CodePolicy
 	19,  // 23: berth.v1.DeployEnvRequest.build:type_name -> berth.v1.AppBuild
 	3,   // 24: berth.v1.DeployEnvRequest.restart_policy:type_name -> berth.v1.RestartPolicy
-	100, // 25: berth.v1.DeployEnvRequest.labels:type_name -> berth.v1.DeployEnvRequest.LabelsEntry
+	102, // 25: berth.v1.DeployEnvRequest.labels:type_name -> berth.v1.DeployEnvRequest.LabelsEntry
 	16,  // 26: berth.v1.AppMetadata.database:type_name -> berth.v1.AppDatabase
 	17,  // 27: berth.v1.AppMetadata.volumes:type_name -> berth.v1.AppVolume
 	18,  // 28: berth.v1.AppMetadata.health_check:type_name -> berth.v1.AppHealthCheck
-	101, // 29: berth.v1.AppMetadata.environment:type_name -> berth.v1.AppMetadata.EnvironmentEntry
-	106, // 30: berth.v1.AppMetadata.limits:type_name -> berth.v1.ContainerLimits
-	107, // 31: berth.v1.AppBuild.network:type_name -> berth.v1.NetworkPolicy
+	103, // 29: berth.v1.AppMetadata.environment:type_name -> berth.v1.AppMetadata.EnvironmentEntry
+	108, // 30: berth.v1.AppMetadata.limits:type_name -> berth.v1.ContainerLimits
+	109, // 31: berth.v1.AppBuild.network:type_name -> berth.v1.NetworkPolicy
 	21,  // 32: berth.v1.DeployEnvResponse.event:type_name -> berth.v1.EnvEvent
-	105, // 33: berth.v1.EnvEvent.time:type_name -> google.protobuf.Timestamp
+	107, // 33: berth.v1.EnvEvent.time:type_name -> google.protobuf.Timestamp
 	22,  // 34: berth.v1.EnvEvent.queued:type_name -> berth.v1.OperationQueued
 	23,  // 35: berth.v1.EnvEvent.started:type_name -> berth.v1.OperationStarted
 	24,  // 36: berth.v1.EnvEvent.step_started:type_name -> berth.v1.StepStarted
@@ -8870,17 +8971,17 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	41,  // 51: berth.v1.StepFailed.log_lines:type_name -> berth.v1.LogLine
 	31,  // 52: berth.v1.UndoCompleted.removed:type_name -> berth.v1.HeldResource
 	31,  // 53: berth.v1.UndoFailed.left:type_name -> berth.v1.HeldResource
-	105, // 54: berth.v1.UndoFailed.retry_time:type_name -> google.protobuf.Timestamp
+	107, // 54: berth.v1.UndoFailed.retry_time:type_name -> google.protobuf.Timestamp
 	4,   // 55: berth.v1.HeldResource.kind:type_name -> berth.v1.ResourceKind
 	0,   // 56: berth.v1.EnvStateChanged.from:type_name -> berth.v1.EnvState
 	0,   // 57: berth.v1.EnvStateChanged.to:type_name -> berth.v1.EnvState
 	1,   // 58: berth.v1.EnvHealthChanged.from:type_name -> berth.v1.EnvHealth
 	1,   // 59: berth.v1.EnvHealthChanged.to:type_name -> berth.v1.EnvHealth
-	105, // 60: berth.v1.EnvExpiryChanged.expire_time:type_name -> google.protobuf.Timestamp
+	107, // 60: berth.v1.EnvExpiryChanged.expire_time:type_name -> google.protobuf.Timestamp
 	7,   // 61: berth.v1.EnvExpiryChanged.cause:type_name -> berth.v1.ActivityKind
 	5,   // 62: berth.v1.EnvWarning.kind:type_name -> berth.v1.EnvWarningKind
-	105, // 63: berth.v1.EnvWarning.effective_time:type_name -> google.protobuf.Timestamp
-	110, // 64: berth.v1.EnvWarning.finding:type_name -> berth.v1.Finding
+	107, // 63: berth.v1.EnvWarning.effective_time:type_name -> google.protobuf.Timestamp
+	112, // 64: berth.v1.EnvWarning.finding:type_name -> berth.v1.Finding
 	11,  // 65: berth.v1.OperationSucceeded.env:type_name -> berth.v1.Env
 	6,   // 66: berth.v1.OperationSucceeded.outcome:type_name -> berth.v1.OperationOutcome
 	36,  // 67: berth.v1.OperationSucceeded.timings:type_name -> berth.v1.StepTiming
@@ -8892,10 +8993,10 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	30,  // 73: berth.v1.OperationCancelled.undo_errors:type_name -> berth.v1.UndoFailed
 	41,  // 74: berth.v1.EnvError.log_lines:type_name -> berth.v1.LogLine
 	30,  // 75: berth.v1.EnvError.undo_errors:type_name -> berth.v1.UndoFailed
-	102, // 76: berth.v1.EnvError.metadata:type_name -> berth.v1.EnvError.MetadataEntry
-	105, // 77: berth.v1.EnvError.time:type_name -> google.protobuf.Timestamp
-	111, // 78: berth.v1.LogLine.stream:type_name -> berth.v1.OutputStream
-	105, // 79: berth.v1.LogLine.time:type_name -> google.protobuf.Timestamp
+	104, // 76: berth.v1.EnvError.metadata:type_name -> berth.v1.EnvError.MetadataEntry
+	107, // 77: berth.v1.EnvError.time:type_name -> google.protobuf.Timestamp
+	113, // 78: berth.v1.LogLine.stream:type_name -> berth.v1.OutputStream
+	107, // 79: berth.v1.LogLine.time:type_name -> google.protobuf.Timestamp
 	21,  // 80: berth.v1.StopEnvResponse.event:type_name -> berth.v1.EnvEvent
 	21,  // 81: berth.v1.StartEnvResponse.event:type_name -> berth.v1.EnvEvent
 	21,  // 82: berth.v1.ResetEnvResponse.event:type_name -> berth.v1.EnvEvent
@@ -8903,69 +9004,69 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	21,  // 84: berth.v1.WatchEnvResponse.event:type_name -> berth.v1.EnvEvent
 	11,  // 85: berth.v1.GetEnvResponse.env:type_name -> berth.v1.Env
 	0,   // 86: berth.v1.ListEnvsRequest.states:type_name -> berth.v1.EnvState
-	103, // 87: berth.v1.ListEnvsRequest.labels:type_name -> berth.v1.ListEnvsRequest.LabelsEntry
+	105, // 87: berth.v1.ListEnvsRequest.labels:type_name -> berth.v1.ListEnvsRequest.LabelsEntry
 	11,  // 88: berth.v1.ListEnvsResponse.envs:type_name -> berth.v1.Env
-	105, // 89: berth.v1.StreamEnvLogsRequest.since:type_name -> google.protobuf.Timestamp
-	105, // 90: berth.v1.StreamEnvLogsRequest.until:type_name -> google.protobuf.Timestamp
-	111, // 91: berth.v1.StreamEnvLogsRequest.stream:type_name -> berth.v1.OutputStream
+	107, // 89: berth.v1.StreamEnvLogsRequest.since:type_name -> google.protobuf.Timestamp
+	107, // 90: berth.v1.StreamEnvLogsRequest.until:type_name -> google.protobuf.Timestamp
+	113, // 91: berth.v1.StreamEnvLogsRequest.stream:type_name -> berth.v1.OutputStream
 	41,  // 92: berth.v1.StreamEnvLogsResponse.line:type_name -> berth.v1.LogLine
 	58,  // 93: berth.v1.StreamEnvLogsResponse.gap:type_name -> berth.v1.LogGap
 	59,  // 94: berth.v1.StreamEnvLogsResponse.container_changed:type_name -> berth.v1.LogContainerChanged
-	105, // 95: berth.v1.LogGap.from_time:type_name -> google.protobuf.Timestamp
-	105, // 96: berth.v1.LogGap.to_time:type_name -> google.protobuf.Timestamp
-	105, // 97: berth.v1.LogContainerChanged.time:type_name -> google.protobuf.Timestamp
+	107, // 95: berth.v1.LogGap.from_time:type_name -> google.protobuf.Timestamp
+	107, // 96: berth.v1.LogGap.to_time:type_name -> google.protobuf.Timestamp
+	107, // 97: berth.v1.LogContainerChanged.time:type_name -> google.protobuf.Timestamp
 	61,  // 98: berth.v1.ExecEnvRequest.start:type_name -> berth.v1.ExecEnvStart
-	112, // 99: berth.v1.ExecEnvRequest.stdin_closed:type_name -> berth.v1.StdinClosed
-	113, // 100: berth.v1.ExecEnvRequest.resize:type_name -> berth.v1.TerminalSize
-	114, // 101: berth.v1.ExecEnvStart.terminal:type_name -> berth.v1.Terminal
-	104, // 102: berth.v1.ExecEnvStart.env:type_name -> berth.v1.ExecEnvStart.EnvEntry
+	114, // 99: berth.v1.ExecEnvRequest.stdin_closed:type_name -> berth.v1.StdinClosed
+	115, // 100: berth.v1.ExecEnvRequest.resize:type_name -> berth.v1.TerminalSize
+	116, // 101: berth.v1.ExecEnvStart.terminal:type_name -> berth.v1.Terminal
+	106, // 102: berth.v1.ExecEnvStart.env:type_name -> berth.v1.ExecEnvStart.EnvEntry
 	63,  // 103: berth.v1.ExecEnvResponse.event:type_name -> berth.v1.ExecEnvEvent
-	105, // 104: berth.v1.ExecEnvEvent.time:type_name -> google.protobuf.Timestamp
+	107, // 104: berth.v1.ExecEnvEvent.time:type_name -> google.protobuf.Timestamp
 	64,  // 105: berth.v1.ExecEnvEvent.started:type_name -> berth.v1.ExecEnvStarted
-	115, // 106: berth.v1.ExecEnvEvent.output:type_name -> berth.v1.OutputChunk
+	117, // 106: berth.v1.ExecEnvEvent.output:type_name -> berth.v1.OutputChunk
 	65,  // 107: berth.v1.ExecEnvEvent.ended:type_name -> berth.v1.ExecEnvEnded
 	11,  // 108: berth.v1.ExtendEnvResponse.env:type_name -> berth.v1.Env
 	11,  // 109: berth.v1.ExplainEnvResponse.env:type_name -> berth.v1.Env
 	70,  // 110: berth.v1.ExplainEnvResponse.last_activity:type_name -> berth.v1.EnvActivity
 	70,  // 111: berth.v1.ExplainEnvResponse.last_extension:type_name -> berth.v1.EnvActivity
-	105, // 112: berth.v1.ExplainEnvResponse.goes_time:type_name -> google.protobuf.Timestamp
+	107, // 112: berth.v1.ExplainEnvResponse.goes_time:type_name -> google.protobuf.Timestamp
 	71,  // 113: berth.v1.ExplainEnvResponse.blockers:type_name -> berth.v1.EnvBlocker
 	31,  // 114: berth.v1.ExplainEnvResponse.held:type_name -> berth.v1.HeldResource
 	30,  // 115: berth.v1.ExplainEnvResponse.pending_undos:type_name -> berth.v1.UndoFailed
 	81,  // 116: berth.v1.ExplainEnvResponse.usage:type_name -> berth.v1.UsageRow
-	105, // 117: berth.v1.EnvActivity.time:type_name -> google.protobuf.Timestamp
+	107, // 117: berth.v1.EnvActivity.time:type_name -> google.protobuf.Timestamp
 	7,   // 118: berth.v1.EnvActivity.kind:type_name -> berth.v1.ActivityKind
-	105, // 119: berth.v1.EnvBlocker.since_time:type_name -> google.protobuf.Timestamp
+	107, // 119: berth.v1.EnvBlocker.since_time:type_name -> google.protobuf.Timestamp
 	73,  // 120: berth.v1.UpdateEnvNetworkRequest.allowed_sources:type_name -> berth.v1.SourceNetworks
-	107, // 121: berth.v1.UpdateEnvNetworkRequest.network:type_name -> berth.v1.NetworkPolicy
+	109, // 121: berth.v1.UpdateEnvNetworkRequest.network:type_name -> berth.v1.NetworkPolicy
 	11,  // 122: berth.v1.UpdateEnvNetworkResponse.env:type_name -> berth.v1.Env
 	77,  // 123: berth.v1.ReconcileEnvsResponse.strays:type_name -> berth.v1.StrayResource
 	78,  // 124: berth.v1.ReconcileEnvsResponse.incomplete:type_name -> berth.v1.IncompleteEnv
 	31,  // 125: berth.v1.StrayResource.resource:type_name -> berth.v1.HeldResource
-	105, // 126: berth.v1.GetUsageRequest.start_time:type_name -> google.protobuf.Timestamp
-	105, // 127: berth.v1.GetUsageRequest.end_time:type_name -> google.protobuf.Timestamp
+	107, // 126: berth.v1.GetUsageRequest.start_time:type_name -> google.protobuf.Timestamp
+	107, // 127: berth.v1.GetUsageRequest.end_time:type_name -> google.protobuf.Timestamp
 	8,   // 128: berth.v1.GetUsageRequest.group_by:type_name -> berth.v1.UsageGroup
 	81,  // 129: berth.v1.GetUsageResponse.rows:type_name -> berth.v1.UsageRow
 	81,  // 130: berth.v1.GetUsageResponse.total:type_name -> berth.v1.UsageRow
 	82,  // 131: berth.v1.GetUsageResponse.prices:type_name -> berth.v1.PriceTable
-	105, // 132: berth.v1.UsageRow.start_time:type_name -> google.protobuf.Timestamp
-	105, // 133: berth.v1.UsageRow.end_time:type_name -> google.protobuf.Timestamp
+	107, // 132: berth.v1.UsageRow.start_time:type_name -> google.protobuf.Timestamp
+	107, // 133: berth.v1.UsageRow.end_time:type_name -> google.protobuf.Timestamp
 	15,  // 134: berth.v1.App.metadata:type_name -> berth.v1.AppMetadata
-	105, // 135: berth.v1.App.update_time:type_name -> google.protobuf.Timestamp
-	110, // 136: berth.v1.App.findings:type_name -> berth.v1.Finding
+	107, // 135: berth.v1.App.update_time:type_name -> google.protobuf.Timestamp
+	112, // 136: berth.v1.App.findings:type_name -> berth.v1.Finding
 	83,  // 137: berth.v1.ListAppsResponse.apps:type_name -> berth.v1.App
 	83,  // 138: berth.v1.GetAppResponse.app:type_name -> berth.v1.App
-	116, // 139: berth.v1.GetAppResponse.files:type_name -> berth.v1.FileEntry
+	118, // 139: berth.v1.GetAppResponse.files:type_name -> berth.v1.FileEntry
 	89,  // 140: berth.v1.UploadAppRequest.header:type_name -> berth.v1.UploadAppHeader
 	9,   // 141: berth.v1.UploadAppHeader.format:type_name -> berth.v1.ArchiveFormat
 	83,  // 142: berth.v1.UploadAppResponse.app:type_name -> berth.v1.App
 	14,  // 143: berth.v1.RenderAppRequest.deploy:type_name -> berth.v1.DeployEnvRequest
-	110, // 144: berth.v1.RenderAppResponse.findings:type_name -> berth.v1.Finding
+	112, // 144: berth.v1.RenderAppResponse.findings:type_name -> berth.v1.Finding
 	6,   // 145: berth.v1.RenderAppResponse.outcome:type_name -> berth.v1.OperationOutcome
 	10,  // 146: berth.v1.SharedDatabase.state:type_name -> berth.v1.SharedDatabaseState
-	105, // 147: berth.v1.SharedDatabase.create_time:type_name -> google.protobuf.Timestamp
-	93,  // 148: berth.v1.GetSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
-	93,  // 149: berth.v1.EnsureSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
+	107, // 147: berth.v1.SharedDatabase.create_time:type_name -> google.protobuf.Timestamp
+	95,  // 148: berth.v1.GetSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
+	95,  // 149: berth.v1.EnsureSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
 	14,  // 150: berth.v1.EnvService.DeployEnv:input_type -> berth.v1.DeployEnvRequest
 	42,  // 151: berth.v1.EnvService.StopEnv:input_type -> berth.v1.StopEnvRequest
 	44,  // 152: berth.v1.EnvService.StartEnv:input_type -> berth.v1.StartEnvRequest
@@ -8984,32 +9085,34 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	84,  // 165: berth.v1.EnvService.ListApps:input_type -> berth.v1.ListAppsRequest
 	86,  // 166: berth.v1.EnvService.GetApp:input_type -> berth.v1.GetAppRequest
 	88,  // 167: berth.v1.EnvService.UploadApp:input_type -> berth.v1.UploadAppRequest
-	91,  // 168: berth.v1.EnvService.RenderApp:input_type -> berth.v1.RenderAppRequest
-	94,  // 169: berth.v1.EnvService.GetSharedDatabase:input_type -> berth.v1.GetSharedDatabaseRequest
-	96,  // 170: berth.v1.EnvService.EnsureSharedDatabase:input_type -> berth.v1.EnsureSharedDatabaseRequest
-	20,  // 171: berth.v1.EnvService.DeployEnv:output_type -> berth.v1.DeployEnvResponse
-	43,  // 172: berth.v1.EnvService.StopEnv:output_type -> berth.v1.StopEnvResponse
-	45,  // 173: berth.v1.EnvService.StartEnv:output_type -> berth.v1.StartEnvResponse
-	47,  // 174: berth.v1.EnvService.ResetEnv:output_type -> berth.v1.ResetEnvResponse
-	49,  // 175: berth.v1.EnvService.DestroyEnv:output_type -> berth.v1.DestroyEnvResponse
-	51,  // 176: berth.v1.EnvService.WatchEnv:output_type -> berth.v1.WatchEnvResponse
-	53,  // 177: berth.v1.EnvService.GetEnv:output_type -> berth.v1.GetEnvResponse
-	55,  // 178: berth.v1.EnvService.ListEnvs:output_type -> berth.v1.ListEnvsResponse
-	57,  // 179: berth.v1.EnvService.StreamEnvLogs:output_type -> berth.v1.StreamEnvLogsResponse
-	62,  // 180: berth.v1.EnvService.ExecEnv:output_type -> berth.v1.ExecEnvResponse
-	67,  // 181: berth.v1.EnvService.ExtendEnv:output_type -> berth.v1.ExtendEnvResponse
-	69,  // 182: berth.v1.EnvService.ExplainEnv:output_type -> berth.v1.ExplainEnvResponse
-	74,  // 183: berth.v1.EnvService.UpdateEnvNetwork:output_type -> berth.v1.UpdateEnvNetworkResponse
-	80,  // 184: berth.v1.EnvService.GetUsage:output_type -> berth.v1.GetUsageResponse
-	76,  // 185: berth.v1.EnvService.ReconcileEnvs:output_type -> berth.v1.ReconcileEnvsResponse
-	85,  // 186: berth.v1.EnvService.ListApps:output_type -> berth.v1.ListAppsResponse
-	87,  // 187: berth.v1.EnvService.GetApp:output_type -> berth.v1.GetAppResponse
-	90,  // 188: berth.v1.EnvService.UploadApp:output_type -> berth.v1.UploadAppResponse
-	92,  // 189: berth.v1.EnvService.RenderApp:output_type -> berth.v1.RenderAppResponse
-	95,  // 190: berth.v1.EnvService.GetSharedDatabase:output_type -> berth.v1.GetSharedDatabaseResponse
-	97,  // 191: berth.v1.EnvService.EnsureSharedDatabase:output_type -> berth.v1.EnsureSharedDatabaseResponse
-	171, // [171:192] is the sub-list for method output_type
-	150, // [150:171] is the sub-list for method input_type
+	91,  // 168: berth.v1.EnvService.DeleteApp:input_type -> berth.v1.DeleteAppRequest
+	93,  // 169: berth.v1.EnvService.RenderApp:input_type -> berth.v1.RenderAppRequest
+	96,  // 170: berth.v1.EnvService.GetSharedDatabase:input_type -> berth.v1.GetSharedDatabaseRequest
+	98,  // 171: berth.v1.EnvService.EnsureSharedDatabase:input_type -> berth.v1.EnsureSharedDatabaseRequest
+	20,  // 172: berth.v1.EnvService.DeployEnv:output_type -> berth.v1.DeployEnvResponse
+	43,  // 173: berth.v1.EnvService.StopEnv:output_type -> berth.v1.StopEnvResponse
+	45,  // 174: berth.v1.EnvService.StartEnv:output_type -> berth.v1.StartEnvResponse
+	47,  // 175: berth.v1.EnvService.ResetEnv:output_type -> berth.v1.ResetEnvResponse
+	49,  // 176: berth.v1.EnvService.DestroyEnv:output_type -> berth.v1.DestroyEnvResponse
+	51,  // 177: berth.v1.EnvService.WatchEnv:output_type -> berth.v1.WatchEnvResponse
+	53,  // 178: berth.v1.EnvService.GetEnv:output_type -> berth.v1.GetEnvResponse
+	55,  // 179: berth.v1.EnvService.ListEnvs:output_type -> berth.v1.ListEnvsResponse
+	57,  // 180: berth.v1.EnvService.StreamEnvLogs:output_type -> berth.v1.StreamEnvLogsResponse
+	62,  // 181: berth.v1.EnvService.ExecEnv:output_type -> berth.v1.ExecEnvResponse
+	67,  // 182: berth.v1.EnvService.ExtendEnv:output_type -> berth.v1.ExtendEnvResponse
+	69,  // 183: berth.v1.EnvService.ExplainEnv:output_type -> berth.v1.ExplainEnvResponse
+	74,  // 184: berth.v1.EnvService.UpdateEnvNetwork:output_type -> berth.v1.UpdateEnvNetworkResponse
+	80,  // 185: berth.v1.EnvService.GetUsage:output_type -> berth.v1.GetUsageResponse
+	76,  // 186: berth.v1.EnvService.ReconcileEnvs:output_type -> berth.v1.ReconcileEnvsResponse
+	85,  // 187: berth.v1.EnvService.ListApps:output_type -> berth.v1.ListAppsResponse
+	87,  // 188: berth.v1.EnvService.GetApp:output_type -> berth.v1.GetAppResponse
+	90,  // 189: berth.v1.EnvService.UploadApp:output_type -> berth.v1.UploadAppResponse
+	92,  // 190: berth.v1.EnvService.DeleteApp:output_type -> berth.v1.DeleteAppResponse
+	94,  // 191: berth.v1.EnvService.RenderApp:output_type -> berth.v1.RenderAppResponse
+	97,  // 192: berth.v1.EnvService.GetSharedDatabase:output_type -> berth.v1.GetSharedDatabaseResponse
+	99,  // 193: berth.v1.EnvService.EnsureSharedDatabase:output_type -> berth.v1.EnsureSharedDatabaseResponse
+	172, // [172:194] is the sub-list for method output_type
+	150, // [150:172] is the sub-list for method input_type
 	150, // [150:150] is the sub-list for extension type_name
 	150, // [150:150] is the sub-list for extension extendee
 	0,   // [0:150] is the sub-list for field type_name
@@ -9071,7 +9174,7 @@ func file_berth_v1_env_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_berth_v1_env_service_proto_rawDesc), len(file_berth_v1_env_service_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   94,
+			NumMessages:   96,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,7 @@ const (
 	EnvService_ListApps_FullMethodName             = "/berth.v1.EnvService/ListApps"
 	EnvService_GetApp_FullMethodName               = "/berth.v1.EnvService/GetApp"
 	EnvService_UploadApp_FullMethodName            = "/berth.v1.EnvService/UploadApp"
+	EnvService_DeleteApp_FullMethodName            = "/berth.v1.EnvService/DeleteApp"
 	EnvService_RenderApp_FullMethodName            = "/berth.v1.EnvService/RenderApp"
 	EnvService_GetSharedDatabase_FullMethodName    = "/berth.v1.EnvService/GetSharedDatabase"
 	EnvService_EnsureSharedDatabase_FullMethodName = "/berth.v1.EnvService/EnsureSharedDatabase"
@@ -91,8 +92,11 @@ type EnvServiceClient interface {
 	// GetApp answers one app, with its metadata and what is wrong with it.
 	GetApp(ctx context.Context, in *GetAppRequest, opts ...grpc.CallOption) (*GetAppResponse, error)
 	// UploadApp stores an app from an archive. The first message is the header, the others are data. Links, devices,
-	// absolute and climbing names and bombs are refused.
+	// absolute and climbing names and bombs are refused. RESOURCE_EXHAUSTED when it is more than the tenant may store.
 	UploadApp(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadAppRequest, UploadAppResponse], error)
+	// DeleteApp removes an app that the tenant uploaded, with all its versions. Refused while an env runs one of them; the
+	// operator's apps are not for it to remove.
+	DeleteApp(ctx context.Context, in *DeleteAppRequest, opts ...grpc.CallOption) (*DeleteAppResponse, error)
 	// RenderApp is a dry run of DeployEnv: the compose file, the steps and what would be refused. Nothing is touched.
 	RenderApp(ctx context.Context, in *RenderAppRequest, opts ...grpc.CallOption) (*RenderAppResponse, error)
 	// GetSharedDatabase answers the shared database server.
@@ -359,6 +363,16 @@ func (c *envServiceClient) UploadApp(ctx context.Context, opts ...grpc.CallOptio
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EnvService_UploadAppClient = grpc.ClientStreamingClient[UploadAppRequest, UploadAppResponse]
 
+func (c *envServiceClient) DeleteApp(ctx context.Context, in *DeleteAppRequest, opts ...grpc.CallOption) (*DeleteAppResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteAppResponse)
+	err := c.cc.Invoke(ctx, EnvService_DeleteApp_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *envServiceClient) RenderApp(ctx context.Context, in *RenderAppRequest, opts ...grpc.CallOption) (*RenderAppResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RenderAppResponse)
@@ -438,8 +452,11 @@ type EnvServiceServer interface {
 	// GetApp answers one app, with its metadata and what is wrong with it.
 	GetApp(context.Context, *GetAppRequest) (*GetAppResponse, error)
 	// UploadApp stores an app from an archive. The first message is the header, the others are data. Links, devices,
-	// absolute and climbing names and bombs are refused.
+	// absolute and climbing names and bombs are refused. RESOURCE_EXHAUSTED when it is more than the tenant may store.
 	UploadApp(grpc.ClientStreamingServer[UploadAppRequest, UploadAppResponse]) error
+	// DeleteApp removes an app that the tenant uploaded, with all its versions. Refused while an env runs one of them; the
+	// operator's apps are not for it to remove.
+	DeleteApp(context.Context, *DeleteAppRequest) (*DeleteAppResponse, error)
 	// RenderApp is a dry run of DeployEnv: the compose file, the steps and what would be refused. Nothing is touched.
 	RenderApp(context.Context, *RenderAppRequest) (*RenderAppResponse, error)
 	// GetSharedDatabase answers the shared database server.
@@ -510,6 +527,9 @@ func (UnimplementedEnvServiceServer) GetApp(context.Context, *GetAppRequest) (*G
 }
 func (UnimplementedEnvServiceServer) UploadApp(grpc.ClientStreamingServer[UploadAppRequest, UploadAppResponse]) error {
 	return status.Error(codes.Unimplemented, "method UploadApp not implemented")
+}
+func (UnimplementedEnvServiceServer) DeleteApp(context.Context, *DeleteAppRequest) (*DeleteAppResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteApp not implemented")
 }
 func (UnimplementedEnvServiceServer) RenderApp(context.Context, *RenderAppRequest) (*RenderAppResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RenderApp not implemented")
@@ -794,6 +814,24 @@ func _EnvService_UploadApp_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type EnvService_UploadAppServer = grpc.ClientStreamingServer[UploadAppRequest, UploadAppResponse]
 
+func _EnvService_DeleteApp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteAppRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EnvServiceServer).DeleteApp(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EnvService_DeleteApp_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EnvServiceServer).DeleteApp(ctx, req.(*DeleteAppRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EnvService_RenderApp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RenderAppRequest)
 	if err := dec(in); err != nil {
@@ -890,6 +928,10 @@ var EnvService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetApp",
 			Handler:    _EnvService_GetApp_Handler,
+		},
+		{
+			MethodName: "DeleteApp",
+			Handler:    _EnvService_DeleteApp_Handler,
 		},
 		{
 			MethodName: "RenderApp",

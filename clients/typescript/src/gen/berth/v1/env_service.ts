@@ -1571,7 +1571,10 @@ export interface WatchEnvRequest {
   envId: string;
   /** The last `seq` received. 0: from the beginning of its history. */
   afterSeq: number;
-  /** Only events of this operation; the stream then ends with its terminal event. Empty: all. */
+  /**
+   * Only events of this operation; the stream then ends with its terminal event, at once where `after_seq` is at or behind
+   * that. Empty: all.
+   */
   operationId: string;
 }
 
@@ -2137,6 +2140,18 @@ export interface UploadAppHeader {
 export interface UploadAppResponse {
   /** The app. */
   app?: App | undefined;
+}
+
+/** DeleteAppRequest names an app to delete. */
+export interface DeleteAppRequest {
+  /** Replay protection, see common.proto. */
+  requestId: string;
+  /** Id of the app. Required. */
+  appId: string;
+}
+
+/** DeleteAppResponse says that the app is gone. An operator's app of the same id, which it hid, is seen again. */
+export interface DeleteAppResponse {
 }
 
 /** RenderAppRequest says what to try. */
@@ -14434,6 +14449,151 @@ export const UploadAppResponse: MessageFns<UploadAppResponse> = {
   },
 };
 
+function createBaseDeleteAppRequest(): DeleteAppRequest {
+  return { requestId: "", appId: "" };
+}
+
+export const DeleteAppRequest: MessageFns<DeleteAppRequest> = {
+  encode(message: DeleteAppRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.appId !== "") {
+      writer.uint32(18).string(message.appId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteAppRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteAppRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.appId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteAppRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      appId: isSet(object.appId)
+        ? globalThis.String(object.appId)
+        : isSet(object.app_id)
+        ? globalThis.String(object.app_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeleteAppRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.appId !== "") {
+      obj.appId = message.appId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteAppRequest>): DeleteAppRequest {
+    return DeleteAppRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteAppRequest>): DeleteAppRequest {
+    const message = createBaseDeleteAppRequest();
+    message.requestId = object.requestId ?? "";
+    message.appId = object.appId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteAppResponse(): DeleteAppResponse {
+  return {};
+}
+
+export const DeleteAppResponse: MessageFns<DeleteAppResponse> = {
+  encode(_: DeleteAppResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteAppResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteAppResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteAppResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteAppResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteAppResponse>): DeleteAppResponse {
+    return DeleteAppResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteAppResponse>): DeleteAppResponse {
+    const message = createBaseDeleteAppResponse();
+    return message;
+  },
+};
+
 function createBaseRenderAppRequest(): RenderAppRequest {
   return { deploy: undefined };
 }
@@ -15440,7 +15600,7 @@ export const EnvServiceService = {
   },
   /**
    * UploadApp stores an app from an archive. The first message is the header, the others are data. Links, devices,
-   * absolute and climbing names and bombs are refused.
+   * absolute and climbing names and bombs are refused. RESOURCE_EXHAUSTED when it is more than the tenant may store.
    */
   uploadApp: {
     path: "/berth.v1.EnvService/UploadApp" as const,
@@ -15450,6 +15610,19 @@ export const EnvServiceService = {
     requestDeserialize: (value: Buffer): UploadAppRequest => UploadAppRequest.decode(value),
     responseSerialize: (value: UploadAppResponse): Buffer => Buffer.from(UploadAppResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UploadAppResponse => UploadAppResponse.decode(value),
+  },
+  /**
+   * DeleteApp removes an app that the tenant uploaded, with all its versions. Refused while an env runs one of them; the
+   * operator's apps are not for it to remove.
+   */
+  deleteApp: {
+    path: "/berth.v1.EnvService/DeleteApp" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteAppRequest): Buffer => Buffer.from(DeleteAppRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteAppRequest => DeleteAppRequest.decode(value),
+    responseSerialize: (value: DeleteAppResponse): Buffer => Buffer.from(DeleteAppResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteAppResponse => DeleteAppResponse.decode(value),
   },
   /** RenderApp is a dry run of DeployEnv: the compose file, the steps and what would be refused. Nothing is touched. */
   renderApp: {
@@ -15540,9 +15713,14 @@ export interface EnvServiceServer extends UntypedServiceImplementation {
   getApp: handleUnaryCall<GetAppRequest, GetAppResponse>;
   /**
    * UploadApp stores an app from an archive. The first message is the header, the others are data. Links, devices,
-   * absolute and climbing names and bombs are refused.
+   * absolute and climbing names and bombs are refused. RESOURCE_EXHAUSTED when it is more than the tenant may store.
    */
   uploadApp: handleClientStreamingCall<UploadAppRequest, UploadAppResponse>;
+  /**
+   * DeleteApp removes an app that the tenant uploaded, with all its versions. Refused while an env runs one of them; the
+   * operator's apps are not for it to remove.
+   */
+  deleteApp: handleUnaryCall<DeleteAppRequest, DeleteAppResponse>;
   /** RenderApp is a dry run of DeployEnv: the compose file, the steps and what would be refused. Nothing is touched. */
   renderApp: handleUnaryCall<RenderAppRequest, RenderAppResponse>;
   /** GetSharedDatabase answers the shared database server. */
@@ -15770,7 +15948,7 @@ export interface EnvServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * UploadApp stores an app from an archive. The first message is the header, the others are data. Links, devices,
-   * absolute and climbing names and bombs are refused.
+   * absolute and climbing names and bombs are refused. RESOURCE_EXHAUSTED when it is more than the tenant may store.
    */
   uploadApp(
     callback: (error: ServiceError | null, response: UploadAppResponse) => void,
@@ -15788,6 +15966,25 @@ export interface EnvServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UploadAppResponse) => void,
   ): ClientWritableStream<UploadAppRequest>;
+  /**
+   * DeleteApp removes an app that the tenant uploaded, with all its versions. Refused while an env runs one of them; the
+   * operator's apps are not for it to remove.
+   */
+  deleteApp(
+    request: DeleteAppRequest,
+    callback: (error: ServiceError | null, response: DeleteAppResponse) => void,
+  ): ClientUnaryCall;
+  deleteApp(
+    request: DeleteAppRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteAppResponse) => void,
+  ): ClientUnaryCall;
+  deleteApp(
+    request: DeleteAppRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteAppResponse) => void,
+  ): ClientUnaryCall;
   /** RenderApp is a dry run of DeployEnv: the compose file, the steps and what would be refused. Nothing is touched. */
   renderApp(
     request: RenderAppRequest,

@@ -116,7 +116,7 @@ export function envService({ envs, sharedServer, sessions, logger }: EnvServiceP
         return toExplanation(message, env, await envs.explain(env, signal), Date.now());
       }),
       reconcileEnvs: unary(logger, async ({ apply }) =>
-        toReconciled(await envs.reconcile({ dryRun: !apply })),
+        toReconciled(await (apply ? envs.mend() : envs.reconcile({ dryRun: true }))),
       ),
       streamEnvLogs: serverStream(logger, logs),
       ...sharedDatabaseMethods(sharedServer, logger),

@@ -70,6 +70,12 @@ export class ActiveOperations {
     this.#known.delete(operationId);
   }
 
+  /** Nobody knows whether its beginning was committed: recovery finds out, and takes it up where it was. */
+  lose(operationId: string): void {
+    this.forget(operationId);
+    this.onCutOff();
+  }
+
   isKnown(operationId: string): boolean {
     return this.#known.has(operationId);
   }

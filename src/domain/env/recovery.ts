@@ -44,7 +44,13 @@ export class Recovery {
     const unfinished = await store.listUnfinished();
     this.retries.begin(unfinished.map(({ id }) => id));
     for (const operation of unfinished) {
-      if (this.active.isKnown(operation.id) || !this.#planOf(operation)) continue;
+      if (!this.#planOf(operation)) continue;
+      if (this.active.isKnown(operation.id)) {
+        // Whoever asks for it wants to know what comes of it.
+        const active = this.active.find(operation.envId);
+        if (undosNow && active?.isRetry) await active.settled;
+        continue;
+      }
       if (operation.state === 'undo_incomplete' && !undosNow && !this.retries.isDue(operation.id)) continue;
       const env = await store.get(operation.tenant, operation.envId);
       if (!env) continue;

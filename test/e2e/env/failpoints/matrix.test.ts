@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { chosen, isFull } from '../../../run/extent.mjs';
+import type { AppName } from './apps.js';
 import { EXPIRY, FAILING_DEPLOY, lifeOf, type TriedOperation } from './operations.js';
 import { outcomeTable, publish } from './outcome-table.js';
-import { attempt, caseName, discover, modesOf, type Case, type Outcome } from './trial.js';
+import { attempt, caseName, discover, modesOf, pointName, type Case, type Outcome } from './trial.js';
 import { FailpointWorld, type WorldOptions } from './world.js';
 
 /** Worlds at once: most of a case is waiting for Docker. */
@@ -23,13 +24,12 @@ afterAll(() => publish(outcomeTable(outcomes)));
 /** All cases of the operations, in the worlds that are there; what one of them finds wrong is told at the end. */
 async function matrix(
   operations: readonly TriedOperation[],
-  settings: Omit<WorldOptions, 'lane'>,
+  { lanes = LANES, ...settings }: Omit<WorldOptions, 'lane'> & { lanes?: number },
   choose: (cases: Case[]) => Case[],
 ): Promise<string[]> {
   const wrong: string[] = [];
-  const lanes = isFull() ? LANES : 1;
   const worlds = await Promise.all(
-    Array.from({ length: lanes }, (_, lane) => FailpointWorld.open({ lane, ...settings })),
+    Array.from({ length: isFull() ? lanes : 1 }, (_, lane) => FailpointWorld.open({ lane, ...settings })),
   );
   try {
     const cases: Case[] = [];
@@ -50,7 +50,10 @@ async function matrix(
             return { case: tried!, text: 'did not come to its end', wrong: [String(error)] };
           });
           outcomes.push(outcome);
-          wrong.push(...outcome.wrong.map((what) => `${caseName(tried!)}: ${outcome.text}: ${what}`));
+          const told = outcome.wrong.map((what) => `${caseName(tried!)}: ${outcome.text}: ${what}`);
+          // At once: the whole takes long.
+          for (const line of told) console.error(line);
+          wrong.push(...told);
         }
       }),
     );
@@ -58,6 +61,19 @@ async function matrix(
     for (const world of worlds) wrong.push(...(await world.close()));
   }
   return wrong;
+}
+
+/** The cases of other apps, at places that this one does not pass. */
+function beyond(app: AppName, cases: readonly Case[]): Case[] {
+  const known = new Set(
+    cases.flatMap(({ operation, passing }) =>
+      operation.app === app ? [`${operation.name}: ${pointName(passing)}`] : [],
+    ),
+  );
+  return cases.filter(
+    ({ operation, passing }) =>
+      operation.app !== app && !known.has(`${operation.name}: ${pointName(passing)}`),
+  );
 }
 
 describe('berthd fails, waits or is killed at each commit, Docker call and SQL call', () => {
@@ -79,6 +95,29 @@ describe.runIf(isFull())('and also', () => {
     'of a deployment that fails and of its undo',
     async () => {
       expect(await matrix([FAILING_DEPLOY], {}, (cases) => cases)).toEqual([]);
+    },
+    HOUR,
+  );
+
+  // What a plain env passes too is tried with it: here are the places that a database adds.
+  it(
+    'of the life of an env with a schema on the shared server',
+    async () => {
+      const wrong = await matrix([...lifeOf('plain'), ...lifeOf('shared')], { lanes: 1 }, (cases) =>
+        beyond('plain', cases),
+      );
+      expect(wrong).toEqual([]);
+    },
+    HOUR,
+  );
+
+  it(
+    'of the life of an env with a database server of its own, by errors and kill -9',
+    async () => {
+      const wrong = await matrix([...lifeOf('plain'), ...lifeOf('standalone')], { lanes: 1 }, (cases) =>
+        beyond('plain', cases).filter(({ mode }) => mode === 'error' || mode === 'kill'),
+      );
+      expect(wrong).toEqual([]);
     },
     HOUR,
   );

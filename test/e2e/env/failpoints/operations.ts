@@ -74,10 +74,16 @@ export const EXPIRY: TriedOperation = {
   over: /env expire succeeded/,
 };
 
+const DATABASES = { plain: '', shared: 'shared', standalone: 'standalone' } as const;
+
 /** Brings the world's one env into the state that an operation begins with; what is there in that state stays. */
 export async function bring(world: FailpointWorld, { from, name, app }: TriedOperation): Promise<string> {
   for (;;) {
     const env = world.env();
+    if (env && app !== 'failing' && env.database !== DATABASES[app]) {
+      await world.run('destroy', env.id);
+      continue;
+    }
     const state = env?.state ?? 'nothing';
     if (state === from && name !== 'expire') return env?.id ?? '';
     const ended =

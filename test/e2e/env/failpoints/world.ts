@@ -132,7 +132,12 @@ export class FailpointWorld {
         await this.client.env.reconcileEnvs({ requestId: '', apply: true });
         return;
       }
-      await this.daemon.logged((line) => !seen.has(line) && line.event === 'envs_recovered');
+      // It was cut off, or berthd itself has begun something since.
+      await this.daemon.logged(
+        (line) =>
+          !seen.has(line) &&
+          (line.event === 'envs_recovered' || /^env \w+ (succeeded|failed)$/.test(line.msg ?? '')),
+      );
     }
   }
 

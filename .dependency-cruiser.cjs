@@ -49,6 +49,12 @@ module.exports = {
       { path: '^src/(api|domain|store|http|daemon|main|engine/docker/(worker|sandbox|env))' },
     ),
     only(
+      'failpoints-from-outside',
+      'nothing that runs knows that it can be made to fail',
+      { path: '^src', pathNot: '^src/(failpoints/|main\\.ts$|daemon\\.ts$)' },
+      { path: '^src/failpoints' },
+    ),
+    only(
       'only-main-composes',
       'daemon.ts is the only place that knows concrete classes',
       { path: '^src', pathNot: '^src/main\\.ts$' },

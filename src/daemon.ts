@@ -12,6 +12,7 @@ import type { Config } from './config/schema.js';
 import { databaseImage } from './domain/database/images.js';
 import { DatabasePasswords } from './domain/database/passwords.js';
 import { DatabaseProviderRegistry } from './domain/database/provider.js';
+import type { DatabaseServerEngine } from './domain/database/server-engine.js';
 import { SharedDatabaseProvider } from './domain/database/shared.js';
 import { SharedServer } from './domain/database/shared-server.js';
 import { StandaloneDatabaseProvider } from './domain/database/standalone.js';
@@ -19,6 +20,7 @@ import { FIXED_ENV_SETTINGS } from './domain/env/config.js';
 import { hostResources } from './domain/env/host-resources.js';
 import { EnvSessions } from './domain/env/exec/env-sessions.js';
 import { EnvOperations } from './domain/env/operations.js';
+import { RecoveryLoop } from './domain/env/recovery-loop.js';
 import { DATABASE_PREFIX, SubnetPlan } from './domain/ports/subnets.js';
 import { PoolManager } from './domain/pool/pool-manager.js';
 import { UidAllocator } from './domain/pool/uid-allocator.js';
@@ -33,6 +35,8 @@ import { sandboxFactory } from './domain/sandbox/sandbox.js';
 import { createDockerEngine, type DockerEngine } from './engine/docker/create-docker-engine.js';
 import { createLocalEngine, type LocalEngine } from './engine/local/create-local-engine.js';
 import { watchSandboxDeaths } from './engine/docker/sandbox/deaths.js';
+import type { Failpoints } from './failpoints/failpoints.js';
+import { failingDocker, failingSql, failingStores } from './failpoints/seams.js';
 import { createHttpServer, type ComponentHealth, type HealthReport } from './http/server.js';
 import { shipped } from './lib/package-root.js';
 import { RefusedNetworks } from './lib/refused-networks.js';
@@ -41,8 +45,6 @@ import { MustacheTemplates } from './templates/mustache-templates.js';
 import type { Logger } from './telemetry/logger.js';
 
 const VERSION = '0.1.0';
-/** How often what could not be recovered or undone is tried again. */
-const RECOVER_EVERY_MS = 60_000;
 /** 2 GB, less what the kernel and the firmware of such a machine keep for themselves. Bytes. */
 const LEAST_MEMORY_BYTES = 1.75 * 1024 ** 3;
 /** Time that open streams get after everything they could tell of has ended. */
@@ -63,8 +65,7 @@ const POOL_SERVICE = 'berth.v1.PoolService';
 export class Daemon {
   readonly #startedAt = Date.now();
   #stopping: Promise<void> | undefined;
-  #recoverTimer: NodeJS.Timeout | undefined;
-  #recovering = false;
+  readonly #recovery: RecoveryLoop;
 
   private constructor(
     private readonly config: Config,
@@ -77,10 +78,16 @@ export class Daemon {
     private readonly envs: EnvOperations,
     private readonly grpc: GrpcServer,
     private http: FastifyInstance | undefined,
-  ) {}
+  ) {
+    this.#recovery = new RecoveryLoop({
+      intervalMs: config.env.reconcileIntervalMs,
+      round: () => this.#recoverEnvs(),
+      logger,
+    });
+  }
 
   /** Resolves when berthd answers on both addresses. @throws what makes that impossible; nothing is left open then */
-  static async start(config: Config, logger: Logger): Promise<Daemon> {
+  static async start(config: Config, logger: Logger, failpoints?: Failpoints): Promise<Daemon> {
     const opened: { close(): Promise<unknown> }[] = [];
     try {
       const store = await openStore({
@@ -103,6 +110,7 @@ export class Daemon {
         streamThreads: config.docker.streamThreads,
         maxStreams: config.docker.maxStreams,
         logger: logger.child({ component: 'docker' }),
+        between: failpoints && failingDocker(failpoints),
       });
       opened.push(docker);
       const local = await createLocalEngine({
@@ -125,8 +133,10 @@ export class Daemon {
       await executions.spill.clear();
       const defaults = { ...config.sandbox, languages };
       const passwords = await DatabasePasswords.fromFile(resolve(config.state.dir, 'database-key'));
-      const { providers, sharedServer } = createDatabases(config, docker, passwords, logger);
-      const envs = createEnvs(config, store, docker, providers, logger);
+      const servers = failpoints ? failingSql(failpoints, docker.databases) : docker.databases;
+      const { providers, sharedServer } = createDatabases(config, docker.envs, servers, passwords, logger);
+      const stores = failpoints ? failingStores(failpoints, store) : store;
+      const envs = createEnvs(config, stores, docker, providers, logger);
       await envs.apps.clear();
       const grpcOptions = {
         ...config.grpc,
@@ -198,7 +208,7 @@ export class Daemon {
     watchSandboxDeaths(docker.availability, (id, loss) => this.pools.containerDied(id, loss));
     this.pools.onProblemChange = () => this.#announceHealth();
     store.onHealthChange(() => this.#storeChanged());
-    this.#recoverTimer = setInterval(() => void this.#recoverEnvs(), RECOVER_EVERY_MS).unref();
+    this.envs.onCutOff(() => this.#recovery.soon());
     this.executions.recorder.start();
     await this.envs.live();
     this.#reportHost();
@@ -235,7 +245,7 @@ export class Daemon {
   #dockerChanged(): void {
     this.#announceHealth();
     if (this.docker.availability.state.state === 'up' && this.#stopping === undefined) {
-      void this.#recoverEnvs();
+      this.#recovery.wake();
       this.#settleWithDocker().catch((error: unknown) =>
         this.logger.error({ err: error }, 'could not settle with Docker'),
       );
@@ -244,31 +254,23 @@ export class Daemon {
 
   #storeChanged(): void {
     this.#announceHealth();
-    void this.#recoverEnvs();
+    this.#recovery.wake();
   }
 
   /** What a crash, or a store or Docker that went away, cut off is finished or undone as soon as both are there. */
   async #recoverEnvs(): Promise<void> {
     if (!this.store.health().ok || !this.#dockerHealth().ok || this.#stopping !== undefined) return;
-    if (this.#recovering) return;
-    this.#recovering = true;
-    try {
-      const { ended, incomplete } = await this.envs.recover();
-      this.#report(
-        ended.length + incomplete.length,
-        { event: 'envs_recovered', ended, incomplete },
-        'operations that were cut off are settled',
-      );
-      await this.envs.settle();
-      const report = await this.envs.reconcile({ dryRun: false });
-      const found = Object.values(report).reduce((sum, list) => sum + list.length, 0);
-      this.#report(found, { event: 'envs_reconciled', ...report }, 'what exists is what the rows say');
-      await this.envs.apps.sweep();
-    } catch (error) {
-      this.logger.warn({ err: error }, 'the recovery of envs did not come to its end; it is tried again');
-    } finally {
-      this.#recovering = false;
-    }
+    const { ended, incomplete } = await this.envs.recover();
+    this.#report(
+      ended.length + incomplete.length,
+      { event: 'envs_recovered', ended, incomplete },
+      'operations that were cut off are settled',
+    );
+    await this.envs.settle();
+    const report = await this.envs.reconcile({ dryRun: false });
+    const found = Object.values(report).reduce((sum, list) => sum + list.length, 0);
+    this.#report(found, { event: 'envs_reconciled', ...report }, 'what exists is what the rows say');
+    await this.envs.apps.sweep();
   }
 
   /** Said aloud only when there was something to do. */
@@ -311,7 +313,7 @@ export class Daemon {
   }
 
   async #closeHttp(): Promise<void> {
-    clearInterval(this.#recoverTimer);
+    this.#recovery.close();
     await this.http?.close();
   }
 
@@ -425,14 +427,14 @@ function createExecutions(config: Config, store: Store, pools: PoolManager, logg
 /** The database providers that envs may ask for. A new one is its file and a line here. */
 function createDatabases(
   config: Config,
-  docker: DockerEngine,
+  images: Pick<DockerEngine['envs'], 'requireImage'>,
+  engine: DatabaseServerEngine,
   passwords: DatabasePasswords,
   logger: Logger,
 ): { providers: DatabaseProviderRegistry; sharedServer: SharedServer } {
   const { sharedDatabase, standaloneDatabase, portFirst } = config.env;
-  const engine = docker.databases;
   const image = (wanted: string | undefined, signal: AbortSignal): Promise<string> =>
-    databaseImage(wanted, (name) => docker.envs.requireImage(name, signal));
+    databaseImage(wanted, (name) => images.requireImage(name, signal));
   const subnets = new SubnetPlan(sharedDatabase.subnets, portFirst, DATABASE_PREFIX);
   const sharedServer = new SharedServer({
     engine,
@@ -459,7 +461,7 @@ function networksOfEnvs({ env }: Config): RefusedNetworks {
 
 function createEnvs(
   config: Config,
-  store: Store,
+  store: Pick<Store, 'envs' | 'ports' | 'leases'>,
   docker: DockerEngine,
   databases: DatabaseProviderRegistry,
   logger: Logger,

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-import { ConfigError, configKeys, loadConfig } from './config/load.js';
+import { ConfigError, configKeys, FAILPOINTS_VARIABLE, loadConfig } from './config/load.js';
 import { Daemon } from './daemon.js';
+import { Failpoints } from './failpoints/failpoints.js';
+import { FailpointRulesError } from './failpoints/rules.js';
 import { createLogger } from './telemetry/logger.js';
 
 /** sysexits.h: the configuration is wrong; berthd could not start; a signal ended it before it had stopped. */
@@ -20,6 +22,16 @@ async function run(): Promise<void> {
     return;
   }
   const logger = createLogger(config.log.level);
+  let failpoints;
+  try {
+    const setting = process.env[FAILPOINTS_VARIABLE] ?? '';
+    if (setting !== '') failpoints = new Failpoints(setting, logger);
+  } catch (error) {
+    if (!(error instanceof FailpointRulesError)) throw error;
+    process.stderr.write(`berthd: ${error.message}\n`);
+    process.exitCode = EXIT.config;
+    return;
+  }
   process.on('uncaughtException', (error) => {
     logger.error({ err: error }, 'a defect of berthd: it ends; its next start recovers');
     process.exit(EXIT.software);
@@ -27,7 +39,7 @@ async function run(): Promise<void> {
 
   let daemon: Daemon;
   try {
-    daemon = await Daemon.start(config, logger);
+    daemon = await Daemon.start(config, logger, failpoints);
   } catch (error) {
     logger.error(
       { err: error },

@@ -120,7 +120,7 @@ export function envService({ envs, sharedServer, sessions, readers, logger }: En
         return toExplanation(message, env, await envs.explain(env, signal), Date.now());
       }),
       reconcileEnvs: unary(logger, async ({ apply }) =>
-        toReconciled(await envs.reconcile({ dryRun: !apply })),
+        toReconciled(await (apply ? envs.mend() : envs.reconcile({ dryRun: true }))),
       ),
       streamEnvLogs: serverStream(logger, (request, context) =>
         readers.within(context.tenant, logs(request, context)),

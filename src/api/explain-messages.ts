@@ -38,12 +38,12 @@ export function toExplanation(
       sinceTime: since === undefined ? undefined : new Date(since),
     })),
     held: explanation.held.map(({ kind, ...rest }) => ({ ...rest, kind: KINDS[kind] })),
-    pendingUndos: explanation.pendingUndos.map(({ step, message, left }) => ({
+    pendingUndos: explanation.pendingUndos.map(({ step, message, left, retryAt }) => ({
       step,
       message,
       tookMs: 0,
       left: left.map(({ kind, name }) => ({ kind: KINDS[kind], name, id: '', state: '' })),
-      retryTime: undefined,
+      retryTime: new Date(retryAt),
     })),
     usage: use && toUsage(row, use, now),
     memoryBytes: use?.memoryBytes ?? 0,

@@ -23,8 +23,11 @@ export interface ConfigKey {
   meaning: string;
 }
 
+/** Tests only, and so no key: what fails on purpose (src/failpoints). */
+export const FAILPOINTS_VARIABLE = 'BERTH_FAILPOINTS';
+
 /** Variables that start with BERTH_ and are read by others than berthd's configuration. */
-const OTHER_VARIABLES = new Set(['BERTH_CONFIG', 'BERTH_ADDRESS', 'BERTH_TENANT']);
+const OTHER_VARIABLES = new Set(['BERTH_CONFIG', 'BERTH_ADDRESS', 'BERTH_TENANT', FAILPOINTS_VARIABLE]);
 
 type Tree = { [key: string]: Tree | z.ZodType };
 

@@ -124,5 +124,10 @@ export const envSection = z
       { min: 0, max: 16 * 1024 * 1024 * MIB },
       'Free space on disk that a deployment has to leave.',
     ),
+    reconcileIntervalMs: int(
+      MINUTE,
+      { min: 100, max: 60 * MINUTE },
+      'How often the host is compared with the rows, and undos that failed are tried again (one that fails again and again: at growing intervals, up to 16 times this).',
+    ),
   })
   .prefault({});

@@ -17,6 +17,8 @@ export interface ActiveOperation {
   readonly settled: Promise<void>;
   /** It waits for a place. */
   readonly queued: boolean;
+  /** It has had its terminal event, and what it left is tried again: nobody can join it. */
+  readonly isRetry: boolean;
   cancel(reason: BerthError): void;
 }
 
@@ -35,6 +37,8 @@ export class ActiveOperations {
     private readonly events: EnvEventLog,
     private readonly logger: Logger,
     private readonly config: Pick<EnvConfig, 'maxConcurrentOperations' | 'queueTimeoutMs'>,
+    /** Called when an operation was cut off, by the loss of the store: recovery has to take it up. */
+    private readonly onCutOff: () => void,
   ) {
     this.#slots = new Slots(config.maxConcurrentOperations);
   }
@@ -66,6 +70,12 @@ export class ActiveOperations {
     this.#known.delete(operationId);
   }
 
+  /** Nobody knows whether its beginning was committed: recovery finds out, and takes it up where it was. */
+  lose(operationId: string): void {
+    this.forget(operationId);
+    this.onCutOff();
+  }
+
   isKnown(operationId: string): boolean {
     return this.#known.has(operationId);
   }
@@ -73,11 +83,13 @@ export class ActiveOperations {
   /**
    * Carries an operation out in the background. `work` is how: run its plan, or undo it.
    * The env must have no other active operation.
+   * @param options.isRetry see ActiveOperation
    */
   launch(
     run: Omit<Run, 'signal'>,
     handle: OperationHandle,
     work: (deployer: Deployer, run: Run) => Promise<void>,
+    { isRetry = false }: { isRetry?: boolean } = {},
   ): ActiveOperation {
     const envId = run.operation.envId;
     if (this.#byEnv.has(envId)) throw new Error(`env ${envId} has an active operation already`);
@@ -85,14 +97,16 @@ export class ActiveOperations {
     const controller = new AbortController();
     const started: Run = { ...run, signal: controller.signal };
     const wait = { queued: false };
-    const settled = this.#carryOut(started, wait, work).finally(() => {
+    const settled = this.#carryOut(started, wait, work).then((cutOff) => {
       this.#byEnv.delete(envId);
       this.forget(run.operation.id);
+      if (cutOff) this.onCutOff();
     });
     const active = {
       run: started,
       handle,
       settled,
+      isRetry,
       get queued() {
         return wait.queued;
       },
@@ -102,28 +116,31 @@ export class ActiveOperations {
     return active;
   }
 
+  /** @returns whether it was cut off */
   async #carryOut(
     run: Run,
     wait: { queued: boolean },
     work: (deployer: Deployer, run: Run) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { operation, plan } = run;
     try {
       const waits = plan.kind === 'deploy' && plan.steps.length > 0;
       const release = waits ? await this.#place(run, wait) : () => {};
       // It had its terminal event in the queue.
-      if (!release) return;
+      if (!release) return false;
       try {
         await work(this.deployer, run);
       } finally {
         release();
       }
+      return false;
     } catch (error) {
       // Only the store's loss comes here, or a defect. What is committed stands; recovery takes the operation up again.
       this.logger.error(
         { envId: operation.envId, operationId: operation.id, err: error },
         `env ${plan.kind} was cut off, recovery will finish it: ${messageOf(error)}`,
       );
+      return true;
     }
   }
 

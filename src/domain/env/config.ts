@@ -53,6 +53,8 @@ export interface EnvConfig {
   maxDiskBytes: number;
   /** Free space on disk that a deployment leaves. */
   minFreeDiskBytes: number;
+  /** How often what could not be recovered or undone is tried again, and strays are looked for. */
+  reconcileIntervalMs: number;
   /** How many ports a deployment tries when Docker finds one taken. */
   portAttempts: number;
   /** Time one undo may take. */

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.js';
+import { isBerthError, messageOf } from '../errors.js';
 import type { EnvClock } from './clock.js';
 import type { EnvEventLog } from './event-log.js';
 import { lifeAfter } from './life/after-success.js';
@@ -98,6 +98,50 @@ export class Deployer {
           reason: 'what was left of the failed operation is undone',
         },
       ],
+    });
+    return [];
+  }
+
+  /**
+   * Does once more what a removal that failed has left to do. It has had its terminal event already, so what comes of its
+   * steps is in the log, and only the env's new state is an event.
+   * @returns the message of what still cannot be done
+   */
+  async retryRemoval(run: Run): Promise<string[]> {
+    const { operation, plan } = run;
+    for (const [ordinal, step] of plan.steps.entries()) {
+      try {
+        const {
+          data = {},
+          patch,
+          removed = [],
+        } = await STEP_RUNS[step.name](this.deps, run.context, run.signal);
+        if (removed.length > 0)
+          this.deps.logger.info(
+            fields(run, { step: step.name, removed }),
+            'what a failed removal left was removed',
+          );
+        await this.#commit(run, { patch, checkpoint: { ordinal, step, state: 'done', data }, events: [] });
+      } catch (error) {
+        if (isBerthError(error, 'STORE_UNAVAILABLE')) throw error;
+        const message = `${step.name}: ${messageOf(error)}`;
+        this.deps.logger.warn(
+          fields(run, { step: step.name, err: error }),
+          'a removal failed again; it is tried again',
+        );
+        if (operation.error && operation.error.undoErrors.join() !== message) {
+          const told = { ...operation.error, undoErrors: [message] };
+          await this.#commit(run, { operation: 'undo_incomplete', error: told, events: [] });
+        }
+        return [message];
+      }
+    }
+    const state = plan.states.success;
+    const reason = 'what the failed removal had left is removed';
+    await this.#commit(run, {
+      patch: { state, stateReason: plan.reason ?? reason },
+      operation: 'failed',
+      events: stateChange(run, state, reason),
     });
     return [];
   }

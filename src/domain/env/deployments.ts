@@ -52,6 +52,7 @@ export class Deployments {
       return attempt(await this.start.create(request, requestDigest, plan, deployment));
     }
     const active = this.active.find(present.id);
+    if (active?.isRetry) return { waitFor: active.settled };
     if (active) {
       const { plan, context, signal: cancelled } = active.run;
       const same =

@@ -155,11 +155,14 @@ export class OperationStart {
     let begun: { env: Env; events: EnvEvent[] } | undefined;
     try {
       begun = await commit();
-    } finally {
-      // When the answer of a commit was lost, recovery finds out whether it happened.
-      if (!begun) this.active.forget(operation.id);
+    } catch (error) {
+      this.active.lose(operation.id);
+      throw error;
     }
-    if (!begun) return undefined;
+    if (!begun) {
+      this.active.forget(operation.id);
+      return undefined;
+    }
     const handle = { operationId: operation.id, env: begun.env, afterSeq: before(begun.events) };
     const run = newRun(operation, plan, newContext(begun.env, deployment));
     this.active.launch(run, handle, (deployer, started) => deployer.run(started));

@@ -24,6 +24,7 @@ import { Recovery, type RecoveryReport } from './recovery.js';
 import type { DeployRequest, EnvRequest } from './requests.js';
 import { SimpleOperations } from './simple-operations.js';
 import type { EnvFilter, Page } from './store.js';
+import { UndoRetries } from './undo-retries.js';
 
 /**
  * Everything that is done to envs. An operation is checked, admitted, committed, and then carried out in the background:
@@ -51,6 +52,7 @@ export class EnvOperations {
   readonly #explanations: Explanations;
   readonly #life: EnvLife;
   readonly #logs: EnvLogs;
+  #onCutOff: () => void = () => {};
 
   constructor(options: EnvDomainOptions) {
     const services = buildServices(options);
@@ -60,12 +62,14 @@ export class EnvOperations {
       services.events,
       services.logger,
       services.config,
+      () => this.#onCutOff(),
     );
+    const retries = new UndoRetries(services.clock, services.config.reconcileIntervalMs);
     this.apps = new Apps(services, this.#active);
     this.dryRun = new DryRun(services, this.#active);
     const start = new OperationStart(services, this.#active);
     this.#attempts = new OperationAttempts(services, start);
-    this.#recovery = new Recovery(services, this.#active, start);
+    this.#recovery = new Recovery(services, this.#active, retries);
     this.#reconciler = new Reconciler(services, this.#active);
     this.#queries = new EnvQueries(services, this.#active);
     const getEnv = this.#queries.get.bind(this.#queries);
@@ -80,7 +84,7 @@ export class EnvOperations {
     this.#deployments = new Deployments(...begins, preflight);
     this.#simple = new SimpleOperations(...begins, this.#queries);
     this.#extensions = new Extensions(services);
-    this.#explanations = new Explanations(services, this.#active);
+    this.#explanations = new Explanations(services, this.#active, retries);
     const byItself = ({ tenant, id }: Env) => ({ tenant, envId: id, requestId: '' });
     this.#life = new EnvLife(services, this.#active, {
       expire: (env) => this.#simple.begin('expire', byItself(env)),
@@ -209,6 +213,17 @@ export class EnvOperations {
    */
   recover(): Promise<RecoveryReport> {
     return this.#recovery.recover();
+  }
+
+  /** As a person asks for it: undos that failed are tried at once, and then as `reconcile`. */
+  async mend(): Promise<ReconcileReport> {
+    await this.#recovery.recover({ undosNow: true });
+    return await this.#reconciler.reconcile({ dryRun: false });
+  }
+
+  /** Calls `listener` when an operation was cut off by the loss of the store: it waits for `recover`. */
+  onCutOff(listener: () => void): void {
+    this.#onCutOff = listener;
   }
 
   /** Compares what this daemon owns on the host with the rows, and removes strays unless it is a dry run. */

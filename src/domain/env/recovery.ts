@@ -7,11 +7,11 @@ import { containersOf } from './env-look.js';
 import { ENDED_STATES, type Env, type Operation, type OperationError } from './model.js';
 import { isRemoval } from './operation-end.js';
 import { planOf } from './operation-input.js';
-import type { OperationStart } from './operation-start.js';
-import { destroyPlan, type Plan } from './plan.js';
-import { digestOfRequest, keyText } from './requests.js';
+import type { Plan } from './plan.js';
+import { keyText } from './requests.js';
 import { newRun } from './operation-run.js';
 import { newContext } from './steps/context.js';
+import type { UndoRetries } from './undo-retries.js';
 
 export interface RecoveryReport {
   /** Operations that had no terminal event and have one now. */
@@ -30,16 +30,28 @@ export class Recovery {
   constructor(
     private readonly services: EnvServices,
     private readonly active: ActiveOperations,
-    private readonly start: OperationStart,
+    private readonly retries: UndoRetries,
   ) {}
 
-  /** See EnvOperations.recover. */
-  async recover(): Promise<RecoveryReport> {
+  /**
+   * See EnvOperations.recover.
+   * @param options.undosNow try undos that failed before their time too
+   */
+  async recover({ undosNow = false }: { undosNow?: boolean } = {}): Promise<RecoveryReport> {
     const { store, locks } = this.services;
     const report: RecoveryReport = { ended: [], incomplete: [] };
     const errors: unknown[] = [];
-    for (const operation of await store.listUnfinished()) {
-      if (this.active.isKnown(operation.id) || !this.#planOf(operation)) continue;
+    const unfinished = await store.listUnfinished();
+    this.retries.begin(unfinished.map(({ id }) => id));
+    for (const operation of unfinished) {
+      if (!this.#planOf(operation)) continue;
+      if (this.active.isKnown(operation.id)) {
+        // Whoever asks for it wants to know what comes of it.
+        const active = this.active.find(operation.envId);
+        if (undosNow && active?.isRetry) await active.settled;
+        continue;
+      }
+      if (operation.state === 'undo_incomplete' && !undosNow && !this.retries.isDue(operation.id)) continue;
       const env = await store.get(operation.tenant, operation.envId);
       if (!env) continue;
       try {
@@ -170,29 +182,17 @@ export class Recovery {
       await this.services.events.commit({ operation: { id: operation.id, state: 'failed' } });
       return [];
     }
-    if (isRemoval(operation.kind)) return await this.#destroyAgain(operation, env);
-    const messages: string[] = [];
     const run = newRun(operation, plan, newContext(env));
     const handle = { operationId: operation.id, env, afterSeq: 0 };
-    await this.active.launch(run, handle, async (deployer, started) => {
-      messages.push(...(await deployer.retryUndo(started)));
-    }).settled;
+    let messages = ['the retry was cut off'];
+    const work = async (deployer: Deployer, started: Run): Promise<void> => {
+      messages = await (isRemoval(operation.kind)
+        ? deployer.retryRemoval(started)
+        : deployer.retryUndo(started));
+    };
+    await this.active.launch(run, handle, work, { isRetry: true }).settled;
+    if (messages.length > 0) this.retries.failed(operation.id);
     return messages;
-  }
-
-  /** A destroy that failed is begun anew, as an operation of its own with its own events. */
-  async #destroyAgain(failed: Operation, env: Env): Promise<string[]> {
-    const { store, events, databases } = this.services;
-    const request = { tenant: env.tenant, envId: env.id, requestId: '' };
-    const kind = failed.kind === 'expire' ? 'expire' : 'destroy';
-    const plan = destroyPlan(databases.all.length > 0, kind);
-    const handle = await this.start.begin(env, request, digestOfRequest(kind, request), plan);
-    if (!handle) return [];
-    await this.active.find(env.id)?.settled;
-    const again = await store.getOperation(handle.operationId);
-    // The new one stands for both from now on.
-    await events.commit({ operation: { id: failed.id, state: 'failed' } });
-    return again?.state === 'succeeded' ? [] : [again?.error?.message ?? 'the destroy was cut off'];
   }
 
   async #report(operation: Operation, report: RecoveryReport): Promise<void> {

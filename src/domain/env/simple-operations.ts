@@ -63,6 +63,7 @@ export class SimpleOperations {
   async #try({ kind, request, digest: requestDigest, reason, cancelled, signal }: Wanted): Promise<Attempt> {
     const env = await this.queries.get(request.tenant, request.envId);
     const active = this.active.find(env.id);
+    if (active?.isRetry) return { waitFor: active.settled };
     const underWay = active?.run.plan.kind;
     if (active && (underWay === kind || (isRemoval(kind) && underWay && isRemoval(underWay)))) {
       return { handle: active.handle };

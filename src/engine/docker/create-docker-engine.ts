@@ -26,6 +26,9 @@ export interface DockerEngineOptions {
   /** Streams at once: runner channels and log followers. More are refused with OVERLOADED. */
   maxStreams: number;
   logger: Logger;
+  /** For tests: what stands between the engines and Docker. */
+  between?:
+    { calls(calls: DockerCalls): DockerCalls; streams(streams: DockerStreams): DockerStreams } | undefined;
 }
 
 export interface DockerEngine {
@@ -40,14 +43,16 @@ export interface DockerEngine {
 
 /** Resolves when Docker has been tried once; `availability` says what came of it. Docker may be away: it is found later. */
 export async function createDockerEngine(options: DockerEngineOptions): Promise<DockerEngine> {
-  const { dockerHost, owner, logger } = options;
-  const calls = new DockerCalls({ dockerHost, threads: options.callThreads, logger });
-  const streams = new DockerStreams({
+  const { dockerHost, owner, logger, between } = options;
+  const realCalls = new DockerCalls({ dockerHost, threads: options.callThreads, logger });
+  const realStreams = new DockerStreams({
     dockerHost,
     threads: options.streamThreads,
     maxStreams: options.maxStreams,
     logger,
   });
+  const calls = between ? between.calls(realCalls) : realCalls;
+  const streams = between ? between.streams(realStreams) : realStreams;
   const availability = new DockerAvailability({ calls, streams, owner, logger });
   const sameHost = new URL(dockerHost).protocol === 'unix:';
   const { seccompProfilePath, hostsFile, ociRuntime = '', gvisor } = options;

@@ -86,6 +86,7 @@ export class EnvWorld {
       sweepIntervalMs: 10_000,
       maxDiskBytes: 1024 * 1024 * 1024,
       minFreeDiskBytes: 0,
+      reconcileIntervalMs: 60_000,
       portAttempts: 3,
       undoTimeoutMs: 30_000,
       ...settings,

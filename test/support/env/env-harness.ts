@@ -75,6 +75,7 @@ export class EnvHarness {
       sweepIntervalMs: 10_000,
       maxDiskBytes: 1024 * 1024 * 1024,
       minFreeDiskBytes: 0,
+      reconcileIntervalMs: 60_000,
       portAttempts: 3,
       undoTimeoutMs: 2_000,
       ...settings,

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BerthError } from '../../../src/domain/errors.js';
+import { deferred } from '../../../src/lib/deferred.js';
 import { isTerminal } from '../../../src/domain/env/model.js';
 import { EnvHarness, named } from '../../support/env/env-harness.js';
 
@@ -198,6 +199,8 @@ describe('an undo that fails', () => {
 
     docker = 'up again';
     world.engine.before = () => {};
+    expect((await world.operations.recover()).ended, 'before its time').toEqual([]);
+    world.clock.offsetMs += 2 * world.config.reconcileIntervalMs;
     const report = await world.operations.recover();
     expect(report.ended).toMatchObject([{ envId: env.id, state: 'failed' }]);
     expect((await world.operations.get('default', env.id)).state).toBe('failed');
@@ -224,15 +227,70 @@ describe('an undo that fails', () => {
     await world.expectConsistent();
   });
 
-  it('of a destroy is begun anew by recovery, as an operation of its own', async () => {
+  it('of a destroy is done by recovery within the same operation, at growing intervals, and told once', async () => {
+    const interval = world.config.reconcileIntervalMs;
     const { env } = await world.deploy();
     failAt('remove', new BerthError('CONTAINER_STOP_FAILED', 'device busy'));
     const failed = await world.destroy(env.id);
     expect(failed.last).toMatchObject({ type: 'failed', error: { step: 'remove_containers' } });
-    expect(failed.env.state).toBe('broken');
+    expect(failed.env).toMatchObject({ state: 'broken', stateReason: 'device busy' });
+    const told = world.bodies(env.id).length;
+    const operations = world.store.operations.size;
+
+    let removals = 0;
+    world.engine.before = (method) => {
+      if (method !== 'remove') return;
+      removals++;
+      throw new BerthError('CONTAINER_STOP_FAILED', 'device still busy');
+    };
+    const retryAfter = async () => {
+      const { pendingUndos } = await world.operations.explain(failed.env, AbortSignal.timeout(1_000));
+      expect(pendingUndos).toMatchObject([{ message: 'remove_containers: device still busy' }]);
+      return Math.round((pendingUndos[0]!.retryAt - world.clock.now()) / interval);
+    };
+    const waits: number[] = [];
+    for (let round = 0; round < 15; round++) {
+      const before = removals;
+      await world.operations.recover();
+      if (removals > before) waits.push(await retryAfter());
+      world.clock.offsetMs += interval;
+    }
+    expect(waits).toEqual([2, 4, 8, 16]);
+    expect(world.bodies(env.id).slice(told)).toEqual([]);
+    expect(world.store.operations.size).toBe(operations);
+
     world.engine.before = () => {};
     await world.operations.recover();
-    expect((await world.operations.get('default', env.id)).state).toBe('destroyed');
+    expect(await world.operations.get('default', env.id)).toMatchObject({
+      state: 'destroyed',
+      stateReason: 'DestroyEnv removed it',
+    });
+    expect(world.bodies(env.id).slice(told)).toMatchObject([
+      { type: 'state_changed', from: 'broken', state: 'destroyed' },
+    ]);
+    await world.expectNothingLeft();
+    await world.expectConsistent();
+  });
+
+  it('is waited for by a destroy that comes while it is tried again, and the destroy has its own end', async () => {
+    const { env } = await world.deploy();
+    failAt('remove', new BerthError('CONTAINER_STOP_FAILED', 'device busy'));
+    const failed = await world.destroy(env.id);
+    const begun = deferred();
+    const goOn = deferred();
+    world.engine.before = async (method) => {
+      if (method !== 'remove') return;
+      begun.resolve();
+      await goOn.promise;
+    };
+    const recovered = world.operations.recover();
+    await begun.promise;
+    const destroyed = world.destroy(env.id);
+    goOn.resolve();
+    await recovered;
+    const { last, events } = await destroyed;
+    expect(last).toMatchObject({ type: 'succeeded', outcome: 'unchanged' });
+    expect(events[0]?.operationId).not.toBe(failed.events[0]?.operationId);
     await world.expectNothingLeft();
     await world.expectConsistent();
   });

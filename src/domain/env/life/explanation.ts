@@ -5,6 +5,7 @@ import type { ActiveOperation, ActiveOperations } from '../active-operations.js'
 import type { ContainerUse, ProjectContainer } from '../engine.js';
 import type { EnvServices } from '../env-services.js';
 import { ENDED_STATES, type Env, type EnvActivity, type UndoneThing } from '../model.js';
+import type { UndoRetries } from '../undo-retries.js';
 import { endsOf } from './ends.js';
 import { spanText } from './span.js';
 
@@ -38,6 +39,8 @@ export interface Held {
 export interface PendingUndo {
   step: string;
   message: string;
+  /** When it is tried again. */
+  retryAt: number;
   left: UndoneThing[];
 }
 
@@ -57,6 +60,7 @@ export class Explanations {
   constructor(
     private readonly services: EnvServices,
     private readonly active: ActiveOperations,
+    private readonly retries: UndoRetries,
   ) {}
 
   /** @param env as `get` answers it */
@@ -95,18 +99,20 @@ export class Explanations {
     for (const operation of await store.listUnfinished()) {
       if (operation.envId !== env.id || operation.state !== 'undo_incomplete') continue;
       const messages = operation.error?.undoErrors ?? [];
+      const retryAt = this.retries.timeOf(operation.id);
       const failed = (await store.checkpoints(operation.id)).filter(({ state }) => state === 'undo_failed');
       for (const { step, data } of failed) {
         const own = messages.find((message) => message.startsWith(`${step}: `));
         pending.push({
           step,
           message: own?.slice(step.length + 2) ?? operation.error?.message ?? '',
+          retryAt,
           left: thingsIn(data),
         });
       }
       if (failed.length > 0) continue;
       const { step = '', message = '' } = operation.error ?? {};
-      pending.push({ step, message: messages.join('; ') || message, left: [] });
+      pending.push({ step, message: messages.join('; ') || message, retryAt, left: [] });
     }
     return pending;
   }

@@ -1,5 +1,5 @@
 import { isBerthError, messageOf } from '../../errors.js';
-import type { ActiveOperations } from '../active-operations.js';
+import type { ActiveOperation, ActiveOperations } from '../active-operations.js';
 import type { ProjectContainer, ProjectEvent } from '../engine.js';
 import type { EnvServices } from '../env-services.js';
 import type { Env, EnvEventBody, EnvState } from '../model.js';
@@ -23,6 +23,8 @@ export class HealthWatch {
   readonly #warnedAt = new Map<string, number>();
   readonly #outOfMemory = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Operations after which an env is looked at, and whether Docker was away during them. */
+  readonly #awaited = new WeakMap<ActiveOperation, boolean>();
   #closed = false;
 
   constructor(
@@ -35,8 +37,10 @@ export class HealthWatch {
   take(envId: string, event: ProjectEvent): void {
     if (event.action === 'exec_start' || event.action === 'exec_die') return;
     if (event.action === 'oom') this.#outOfMemory.add(event.containerId);
-    if (this.active.find(envId)) return;
-    this.#enqueue(envId, () => this.#handle(envId, event));
+    const active = this.active.find(envId);
+    if (!active) return this.#enqueue(envId, () => this.#handle(envId, event));
+    // The operation may have looked for the last time already.
+    if (event.action === 'die' || event.action === 'destroy') this.#lookAfter(active, envId, false);
   }
 
   /**
@@ -46,16 +50,42 @@ export class HealthWatch {
   async settle(): Promise<void> {
     for (const env of await this.#mine()) {
       if (this.#closed) return;
-      if (this.active.find(env.id) || (env.state !== 'running' && env.state !== 'stopped')) continue;
+      const active = this.active.find(env.id);
+      if (active) {
+        this.#lookAfter(active, env.id, true);
+        continue;
+      }
+      if (env.state !== 'running' && env.state !== 'stopped') continue;
       try {
-        const containers = await this.services.engine.inspect(env.id);
-        // What is missing is reconcile's.
-        if (containers.length === 0 || containers.length < env.containerIds.length) continue;
-        await this.#compare(env, containers, true);
+        await this.#settleOne(env);
       } catch (error) {
         this.#failed(env.id, error);
       }
     }
+  }
+
+  async #settleOne(env: Env): Promise<void> {
+    const containers = await this.services.engine.inspect(env.id);
+    // What is missing is reconcile's.
+    if (containers.length === 0 || containers.length < env.containerIds.length) return;
+    await this.#compare(env, containers, true);
+  }
+
+  /**
+   * Looks at an env once its operation has ended, for what the operation could no longer see.
+   * @param returned see `#compare`
+   */
+  #lookAfter(active: ActiveOperation, envId: string, returned: boolean): void {
+    const awaited = this.#awaited.get(active);
+    this.#awaited.set(active, (awaited ?? false) || returned);
+    if (awaited !== undefined) return;
+    void active.settled.then(() =>
+      this.#enqueue(envId, async () => {
+        const env = (await this.#mine()).find((one) => one.id === envId);
+        if (env?.state !== 'running' || this.active.find(envId)) return;
+        await (this.#awaited.get(active) === true ? this.#settleOne(env) : this.#look(env));
+      }),
+    );
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,98 @@
+import type { AppName } from './apps.js';
+import type { Ending, FailpointWorld } from './world.js';
+
+/** An operation whose failpoints are tried. */
+export interface TriedOperation {
+  name: string;
+  app: AppName;
+  /** State of the env that it begins with. */
+  from: 'nothing' | 'running' | 'stopped';
+  run: (world: FailpointWorld, envId: string) => Promise<Ending>;
+  /** What the table says of it when nothing is in its way. */
+  normal: string;
+  /** States that the env may be in when it was disturbed and has settled; empty: it is gone. */
+  settles: string[];
+  /** The line of berthd's log behind which it passes nothing more. */
+  over: RegExp;
+}
+
+type Simple = 'stop' | 'start' | 'reset' | 'destroy';
+
+function simple(kind: Simple, app: AppName, from: TriedOperation['from'], settles: string[]): TriedOperation {
+  const run: TriedOperation['run'] = (world, envId) => world.run(kind, envId);
+  return {
+    name: kind,
+    app,
+    from,
+    run,
+    normal: 'succeeded',
+    settles,
+    over: new RegExp(`env ${kind} succeeded`),
+  };
+}
+
+function deploy(app: AppName): TriedOperation {
+  return {
+    name: 'deploy',
+    app,
+    from: 'nothing',
+    run: (world) => world.deploy(app),
+    normal: 'succeeded',
+    settles: ['', 'running'],
+    over: /env deploy succeeded/,
+  };
+}
+
+/** All of the life of an env with this app. */
+export function lifeOf(app: Exclude<AppName, 'failing'>): TriedOperation[] {
+  return [
+    deploy(app),
+    simple('stop', app, 'running', ['stopped', 'running']),
+    simple('start', app, 'stopped', ['running', 'stopped']),
+    simple('reset', app, 'running', ['running', 'broken', 'stopped']),
+    simple('destroy', app, 'running', ['', 'running']),
+  ];
+}
+
+/** A deployment that fails by itself: its undo has failpoints of its own. */
+export const FAILING_DEPLOY: TriedOperation = {
+  ...deploy('failing'),
+  name: 'failing deploy',
+  normal: 'failed APP_EXITED',
+  settles: [''],
+  over: /env deploy failed/,
+};
+
+/** An env whose time is over, ended by the sweep; for a world that sweeps often. */
+export const EXPIRY: TriedOperation = {
+  name: 'expire',
+  app: 'plain',
+  from: 'running',
+  run: (world, envId) => world.gone(envId),
+  normal: 'expired',
+  settles: [''],
+  over: /env expire succeeded/,
+};
+
+const DATABASES = { plain: '', shared: 'shared', standalone: 'standalone' } as const;
+
+/** Brings the world's one env into the state that an operation begins with; what is there in that state stays. */
+export async function bring(world: FailpointWorld, { from, name, app }: TriedOperation): Promise<string> {
+  for (;;) {
+    const env = world.env();
+    if (env && app !== 'failing' && env.database !== DATABASES[app]) {
+      await world.run('destroy', env.id);
+      continue;
+    }
+    const state = env?.state ?? 'nothing';
+    if (state === from && name !== 'expire') return env?.id ?? '';
+    const ended =
+      from === 'nothing' || state === 'broken'
+        ? await world.run('destroy', env!.id)
+        : state === 'nothing'
+          ? await world.deploy(app, name === 'expire' ? { ttlMs: 1_000 } : {})
+          : await world.run(from === 'running' ? 'start' : 'stop', env!.id);
+    if (!ended.ok) throw new Error(`the world could not be brought to "${from}" for ${name}: ${ended.text}`);
+    if (name === 'expire') return world.env()?.id ?? '';
+  }
+}

@@ -1,0 +1,110 @@
+import { bring, type TriedOperation } from './operations.js';
+import type { Ending, FailpointWorld } from './world.js';
+
+export interface Passing {
+  name: string;
+  nth: number;
+}
+
+export const MODES = ['error', 'lost', 'delay', 'kill', 'kill_after'] as const;
+export type Mode = (typeof MODES)[number];
+
+export interface Case {
+  operation: TriedOperation;
+  passing: Passing;
+  mode: Mode;
+}
+
+export interface Outcome {
+  case: Case;
+  /** For the table. */
+  text: string;
+  /** What did not hold; empty: all is well. */
+  wrong: string[];
+}
+
+export function caseName({ operation, passing, mode }: Case): string {
+  return `${operation.app} ${operation.name}: ${pointName(passing)} ${mode}`;
+}
+
+export function pointName({ name, nth }: Passing): string {
+  return nth === 1 ? name : `${name}@${nth}`;
+}
+
+/** A call that only reads has one instant to die at, and an answer that is lost is an error. */
+const READS = /^docker\.(inspect|list|version|info|container|stream)/;
+
+export function modesOf({ name }: Passing): readonly Mode[] {
+  return READS.test(name) ? ['error', 'delay', 'kill'] : MODES;
+}
+
+/**
+ * Runs an operation once, undisturbed, and says where it came by: whatever a new version of Berth calls is in here by
+ * itself.
+ */
+export async function discover(world: FailpointWorld, operation: TriedOperation): Promise<Passing[]> {
+  const envId = await bring(world, operation);
+  world.disarm();
+  const logged = world.mark();
+  const seen = new Set(world.daemon.log);
+  const { text } = await operation.run(world, envId);
+  if (text !== operation.normal) throw new Error(`${operation.name} ended with: ${text}`);
+  const over = await world.daemon.logged((line) => !seen.has(line) && operation.over.test(line.msg ?? ''));
+  const lines = logged();
+  return lines
+    .slice(0, lines.indexOf(over))
+    .filter((line) => line.event === 'failpoint_passed')
+    .map((line) => ({ name: String(line['name']), nth: Number(line['nth']) }))
+    .filter(({ name, nth }) => nth === 1 || !/store\.(leases|saveActivities)/.test(name));
+}
+
+/** One case: disturbs the operation at one place, lets berthd recover, checks, and does the operation again. */
+export async function attempt(world: FailpointWorld, tried: Case): Promise<Outcome> {
+  const { operation, passing, mode } = tried;
+  const envId = await bring(world, operation);
+  const logged = world.mark();
+  const action = mode === 'delay' ? 'delay(300)' : mode;
+  world.arm(`${passing.name}=${action}@${passing.nth}`);
+  const kills = mode === 'kill' || mode === 'kill_after';
+  const ended = await Promise.race([operation.run(world, envId), ...(kills ? [death(world)] : [])]);
+  const struck =
+    logged().some((line) => line.event === 'failpoint_struck') || (kills && (await death(world, 0)).ok);
+  const wrong: string[] = [];
+  if (!struck) {
+    world.disarm();
+    // The time between two looks differs from run to run, and with it how often some calls are made.
+    return { case: tried, text: 'not passed this time', wrong: [] };
+  }
+  if (kills) await world.revive();
+  else world.disarm();
+  if (operation.name === 'expire' && !ended.ok && world.env()) await world.gone(envId);
+  await world.settle();
+  const env = world.env();
+  if (!operation.settles.includes(env?.state ?? '')) wrong.push(`the env is ${env?.state ?? 'gone'}`);
+  if (mode === 'delay' && ended.text !== operation.normal) wrong.push(`with a delay it ${ended.text}`);
+  wrong.push(...(await world.violations()));
+  const again = await repeated(world, operation, env?.id ?? '');
+  if (again !== undefined) wrong.push(again, ...(await world.violations()));
+  const became = kills ? 'booted, ' : `${ended.text}; `;
+  return { case: tried, text: `${became}${env?.state ?? 'nothing left'}`, wrong };
+}
+
+/** Done again, it does what it does. @returns what is wrong with it */
+async function repeated(
+  world: FailpointWorld,
+  operation: TriedOperation,
+  envId: string,
+): Promise<string | undefined> {
+  if (operation.name === 'expire') return undefined;
+  if (envId === '' && operation.name !== 'deploy' && operation.name !== 'failing deploy') return undefined;
+  const { text } = await operation.run(world, envId);
+  return text === operation.normal ? undefined : `done again, it ${text}`;
+}
+
+/** Resolves when berthd was killed; with `withinMs` 0: says whether it was. */
+async function death({ daemon }: FailpointWorld, withinMs?: 0): Promise<Ending> {
+  const child = daemon.process;
+  const dead = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  if (withinMs === undefined && !dead()) await new Promise((resolve) => child.once('exit', resolve));
+  return { text: 'killed', ok: dead() };
+}

@@ -16,16 +16,38 @@ export const SCENARIOS = [
   'gvisor',
   'stream',
   'deploy',
+  'deploy-db',
+  'deploy-shared',
+  'stop-start',
+  'destroy',
+  'deploy-throughput',
+  'hundred-envs',
 ];
 
-const USAGE = `usage: npm run bench -- [--only ${SCENARIOS.join(',')}] [--json FILE] [--profile]`;
+/** What `--only` selects with `--profile`. */
+export const PROFILES = ['execute', 'deploy', 'deploy-db', 'deploy-shared'];
+
+const NEEDS_NODE = [
+  'deploy',
+  'deploy-db',
+  'deploy-shared',
+  'stop-start',
+  'destroy',
+  'deploy-throughput',
+  'hundred-envs',
+];
+const NEEDS_MYSQL = ['deploy-db', 'deploy-shared'];
+const NEEDS_COMPOSE = ['deploy', 'deploy-db', 'stop-start', 'destroy'];
+
+const USAGE = `usage: npm run bench -- [--only ${SCENARIOS.join(',')}] [--json FILE]
+       npm run bench -- --profile [--only ${PROFILES.join(',')}]`;
 
 /**
  * @typedef {object} Options
  * @property {string[]} scenarios
  * @property {string | undefined} jsonFile absolute
- * @property {boolean} profile measure where the time of an execution goes, instead of comparing
- * @property {boolean} needsApps
+ * @property {string[]} profiles of what to say where its time goes, instead of comparing
+ * @property {string[]} images that the apps need
  * @property {boolean} needsCompose
  */
 
@@ -40,19 +62,20 @@ export function parseArguments(argv) {
   } catch (error) {
     throw new SetupError(`${error.message}\n${USAGE}`);
   }
-  const asked = values.only?.split(',').filter(Boolean) ?? SCENARIOS;
-  const unknown = asked.filter((name) => !SCENARIOS.includes(name));
+  const profile = values.profile === true;
+  const known = profile ? PROFILES : SCENARIOS;
+  const asked = values.only?.split(',').filter(Boolean) ?? known;
+  const unknown = asked.filter((name) => !known.includes(name));
   if (unknown.length > 0 || asked.length === 0) {
     throw new SetupError(`--only knows no ${unknown.join(', ') || 'empty list'}.\n${USAGE}`);
   }
-  const profile = values.profile === true;
-  const scenarios = profile ? [] : SCENARIOS.filter((name) => asked.includes(name));
-  const deploys = scenarios.includes('deploy');
+  const chosen = known.filter((name) => asked.includes(name));
+  const needs = (names) => names.some((name) => chosen.includes(name));
   return {
-    scenarios,
+    scenarios: profile ? [] : chosen,
     jsonFile: values.json === undefined ? undefined : resolve(values.json),
-    profile,
-    needsApps: deploys,
-    needsCompose: deploys,
+    profiles: profile ? chosen : [],
+    images: [...(needs(NEEDS_NODE) ? ['node:20-slim'] : []), ...(needs(NEEDS_MYSQL) ? ['mysql'] : [])],
+    needsCompose: !profile && needs(NEEDS_COMPOSE),
   };
 }

@@ -5,21 +5,29 @@ import Docker from 'dockerode';
 import { SetupError } from '../../src/cli/setup/host.mjs';
 import { say, step } from '../../src/cli/setup/progress.mjs';
 import { connect } from '../../dist/clients/typescript/src/index.js';
+import { addHello, addNotes } from './apps.mjs';
 import { startBerthd } from './berthd.mjs';
 import { removeLabelled } from './leftovers.mjs';
 import { TooBusy } from './measure/interleaved.mjs';
 import { bareInterpreter } from './peers/bare-python.mjs';
+import { profileDeployment } from './profile/deployment.mjs';
 import { profileExecution } from './profile/execution.mjs';
 import { machine } from './report/machine.mjs';
 import { printTable } from './report/table.mjs';
 import { toJson } from './report/json.mjs';
 import { measureBackToBack } from './scenarios/back-to-back.mjs';
 import { measureDeploy } from './scenarios/deploy.mjs';
+import { measureDeployDatabase } from './scenarios/deploy-db.mjs';
+import { measureDeployShared } from './scenarios/deploy-shared.mjs';
+import { measureDeployThroughput } from './scenarios/deploy-throughput.mjs';
+import { measureDestroy } from './scenarios/destroy.mjs';
 import { measureExecute } from './scenarios/execute.mjs';
 import { measureFirstOutput } from './scenarios/first-output.mjs';
 import { measureGvisor } from './scenarios/gvisor.mjs';
+import { measureHundredEnvs } from './scenarios/hundred-envs.mjs';
 import { measureIdle } from './scenarios/idle.mjs';
 import { measureImports } from './scenarios/imports.mjs';
+import { measureStopStart } from './scenarios/stop-start.mjs';
 import { measureStream } from './scenarios/stream.mjs';
 import { measureTenants } from './scenarios/tenants.mjs';
 import { measureThousand } from './scenarios/thousand.mjs';
@@ -50,10 +58,23 @@ const MEASURE = {
   gvisor: measureGvisor,
   stream: measureStream,
   deploy: measureDeploy,
+  'deploy-db': measureDeployDatabase,
+  'deploy-shared': measureDeployShared,
+  'stop-start': measureStopStart,
+  destroy: measureDestroy,
+  'deploy-throughput': measureDeployThroughput,
+  'hundred-envs': measureHundredEnvs,
+};
+
+const PROFILE = {
+  execute: profileExecution,
+  deploy: (bench) => profileDeployment(bench, addHello),
+  'deploy-db': (bench) => profileDeployment(bench, (berthd) => addNotes(berthd, 'standalone')),
+  'deploy-shared': (bench) => profileDeployment(bench, (berthd) => addNotes(berthd, 'shared')),
 };
 
 /** @param {import('./arguments.mjs').Options & {sandboxImage: string, compose: object | undefined, signal: AbortSignal}} options */
-export async function runBenchmark({ scenarios, jsonFile, profile, sandboxImage, compose, signal }) {
+export async function runBenchmark({ scenarios, jsonFile, profiles, sandboxImage, compose, signal }) {
   const id = `berth-bench-${randomUUID().slice(0, 8)}`;
   const python = await bareInterpreter();
   const before = machine();
@@ -78,7 +99,7 @@ export async function runBenchmark({ scenarios, jsonFile, profile, sandboxImage,
         }
       });
     }
-    if (profile) await profileExecution(bench);
+    for (const name of profiles) await PROFILE[name](bench);
   } catch (error) {
     // What fails because everything is being taken down is not what people need to read.
     throw signal.aborted ? signal.reason : error;
@@ -89,7 +110,7 @@ export async function runBenchmark({ scenarios, jsonFile, profile, sandboxImage,
       await removeLabelled(id);
     });
   }
-  if (profile) return;
+  if (profiles.length > 0) return;
   printTable(findings, { before, after: machine(), python });
   if (jsonFile !== undefined) {
     try {

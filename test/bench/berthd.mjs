@@ -23,7 +23,7 @@ const STOP_WITHIN_MS = 60_000;
 /** Beside the default ranges, so that a berthd in use on this host is not in the way. */
 const OWN_RANGES = {
   BERTH_ENV_PORT_FIRST: '17800',
-  BERTH_ENV_PORT_LAST: '17899',
+  BERTH_ENV_PORT_LAST: '17999',
   BERTH_ENV_SUBNETS: '10.213.192.0/20',
   BERTH_ENV_SHARED_DATABASE_SUBNETS: '10.213.208.0/20',
 };

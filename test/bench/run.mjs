@@ -1,6 +1,6 @@
 // `npm run bench`: prepares what the benchmark needs, measures Berth against what people use otherwise, and prints a
 // table of ratios. `-- --json FILE` writes them, `-- --only execute,deploy` selects, `-- --profile` says where the time
-// of an execution goes.
+// of an execution and of the steps of a deployment goes.
 import { ensureBuild, ensureDependencies } from '../../src/cli/setup/checkout.mjs';
 import { ensureCompose } from '../../src/cli/setup/compose-plugin.mjs';
 import { ensureCrun } from '../../src/cli/setup/crun.mjs';
@@ -12,11 +12,11 @@ import { parseArguments } from './arguments.mjs';
 
 const INTERRUPTED = 130;
 
-async function prepare({ needsApps, needsCompose }) {
+async function prepare({ images: appImages, needsCompose }) {
   await step('prepare dependencies', ensureDependencies);
   await step('prepare build', ensureBuild);
   await step('prepare Docker Engine', ensureDocker);
-  const names = ['berth/sandbox-python:3.11', ...(needsApps ? ['node:20-slim'] : [])];
+  const names = ['berth/sandbox-python:3.11', ...appImages];
   let images = [];
   await step('prepare images', async (note) => {
     images = await ensureImages(names, note);

@@ -7,7 +7,7 @@ import { chosen } from '../../run/extent.mjs';
 import type { Env } from '../../../src/domain/env/model.js';
 import { Death } from '../../support/env/dying-store.js';
 import { named } from '../../support/env/env-harness.js';
-import { installPackage } from '../../support/npm-packages.js';
+import { installPackage } from '../../support/npm-packages.mjs';
 import { appFiles, docker, EnvWorld } from './env-world.js';
 
 const NOTES = resolve(import.meta.dirname, '../../apps/notes');

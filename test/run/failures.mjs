@@ -12,7 +12,7 @@ export function failureLines(stages) {
     failures.map((failure) => ({ stage, ...failure })),
   );
   const lines = all.slice(0, SHOWN_OF_ALL).flatMap(({ stage, name, error }) => {
-    const text = error.split('\n');
+    const text = error === '' ? [] : error.split('\n');
     const more = text.length > LINES_OF_EACH ? [`(${text.length - LINES_OF_EACH} more lines)`] : [];
     return [
       `✗ ${stage}: ${name}`,

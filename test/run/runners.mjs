@@ -12,11 +12,19 @@ const NOTHING = { passed: 0, failed: 0, skipped: 0, failures: [] };
 const failure = (name, error) => ({ ...NOTHING, failed: 1, failures: [{ name, error }] });
 
 /** A command that is right or wrong as a whole. */
-export async function check(argv) {
-  const { code, tail } = await run(argv, { cwd: root, onLine: (line) => console.log(line) });
+export async function check(argv, onLine = (line) => console.log(line)) {
+  const { code, tail } = await run(argv, { cwd: root, onLine });
   if (code === 0) return { ...NOTHING, passed: 1 };
   const end = tail.split('\n').slice(-10).join('\n');
   return failure(argv.join(' '), `ended with ${code}; its last lines:\n${end}`);
+}
+
+/** As `check`, beside something else: what it says comes when it has ended. */
+export async function checkAside(argv) {
+  const lines = [];
+  const outcome = await check(argv, (line) => lines.push(line));
+  if (outcome.failed > 0) console.log([`── ${argv.join(' ')}`, ...lines].join('\n'));
+  return outcome;
 }
 
 /** A vitest project: its tests, and as failures of their own the files, hooks and whatever else went wrong. */

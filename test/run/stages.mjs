@@ -1,6 +1,6 @@
 // The stages of `npm test`, in order: what each needs to be prepared, and how it runs.
 import { isFull } from './extent.mjs';
-import { check, goTests, vitestProject } from './runners.mjs';
+import { check, checkAside, goTests, vitestProject } from './runners.mjs';
 import { withTestDaemon } from './test-daemon.mjs';
 
 /**
@@ -9,6 +9,7 @@ import { withTestDaemon } from './test-daemon.mjs';
  * @typedef {object} Stage
  * @property {string} name what `npm test -- NAME` selects
  * @property {Need[]} needs prepared before it, once for all stages; when that fails, so does the stage
+ * @property {boolean} [aside] it takes one core and nothing of Docker, so it runs beside the stages behind it
  * @property {string} [sampled] what `npm test` runs only a sample of in it, and `npm run test:full` the whole (extent.mjs)
  * @property {(env: Record<string, string>) => Promise<Outcome>} run `env` tells tests where prepared things are
  */
@@ -17,8 +18,6 @@ const node = process.execPath;
 
 /** @type {Stage[]} */
 export const STAGES = [
-  { name: 'lint', needs: [], run: () => check(['npm', 'run', '--silent', 'lint']) },
-  { name: 'types', needs: [], run: () => check(['npm', 'run', '--silent', 'types']) },
   { name: 'generated', needs: ['go'], run: () => check([node, 'src/cli/setup/gen.mjs', '--check']) },
   { name: 'contract-lint', needs: [], run: () => check([node, 'src/cli/setup/contract.mjs', 'lint']) },
   {
@@ -34,6 +33,9 @@ export const STAGES = [
     run: () => check([node, 'src/cli/setup/readme-tables.mjs', '--check']),
   },
   { name: 'unit', needs: [], run: (env) => vitestProject('unit', env) },
+  // Behind the unit tests, which take every core, and beside those that wait for Docker most of the time.
+  { name: 'lint', needs: [], aside: true, run: () => checkAside(['npm', 'run', '--silent', 'lint']) },
+  { name: 'types', needs: [], aside: true, run: () => checkAside(['npm', 'run', '--silent', 'types']) },
   {
     name: 'integration',
     needs: ['build', 'docker', 'go', 'images', 'crun', 'compose'],

@@ -53,7 +53,8 @@ export class SecondDocker {
         `--host=${this.host}`,
         // An empty one, and not the machine's.
         `--config-file=${join(this.root, 'daemon.json')}`,
-        '--bridge=none',
+        // The machine's, which nothing here uses: one that shall have none takes it away from the machine's Docker.
+        '--bridge=docker0',
         '--iptables=false',
         '--ip-masq=false',
         '--storage-driver=overlay2',

@@ -82,7 +82,9 @@ describe('prepareImages', () => {
     expect(
       JSON.parse(await docker('image', 'inspect', '--format', '{{json .Config.Entrypoint}}', image)),
     ).toEqual(['/berth/runner']);
-    expect(await inImage(image, 'ls', '/berth/launchers/__pycache__')).toContain('berth_python.cpython-311.pyc');
+    expect(await inImage(image, 'ls', '/berth/launchers/__pycache__')).toContain(
+      'berth_python.cpython-311.pyc',
+    );
     // A static binary has no interpreter segment; ldd says so and fails.
     await expect(inImage(image, 'ldd', '/berth/runner')).rejects.toMatchObject({
       stderr: expect.stringContaining('not a dynamic executable') as unknown,

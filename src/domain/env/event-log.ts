@@ -32,9 +32,7 @@ export class EnvEventLog {
   constructor(private readonly store: EnvStore) {}
 
   async claim(env: Env, operation: Operation, events: EnvEventBody[]): ReturnType<EnvStore['claim']> {
-    const result = await this.store.claim(env, operation, events);
-    if ('events' in result) this.#wake(env.id);
-    return result;
+    return await this.#telling([env.id], () => this.store.claim(env, operation, events));
   }
 
   async beginOperation(
@@ -44,15 +42,28 @@ export class EnvEventLog {
     events: EnvEventBody[],
     patch?: EnvPatch,
   ): ReturnType<EnvStore['beginOperation']> {
-    const result = await this.store.beginOperation(operation, from, state, events, patch);
-    if ('events' in result) this.#wake(operation.envId);
-    return result;
+    return await this.#telling([operation.envId], () =>
+      this.store.beginOperation(operation, from, state, events, patch),
+    );
   }
 
   async commit(change: Parameters<EnvStore['commit']>[0]): Promise<EnvEvent[]> {
-    const events = await this.store.commit(change);
-    for (const envId of new Set(events.map((event) => event.envId))) this.#wake(envId);
-    return events;
+    const envIds = new Set((change.events ?? []).map((event) => event.envId));
+    return await this.#telling([...envIds], () => this.store.commit(change));
+  }
+
+  /** Readers look again: where the answer of a commit was lost, what it did may be seen later than it failed. */
+  wakeAll(): void {
+    for (const envId of [...this.#waiting.keys()]) this.#wake(envId);
+  }
+
+  /** Wakes the readers also when the commit fails: that may have been its answer alone. */
+  async #telling<T>(envIds: readonly string[], commit: () => Promise<T>): Promise<T> {
+    try {
+      return await commit();
+    } finally {
+      for (const envId of envIds) this.#wake(envId);
+    }
   }
 
   /**

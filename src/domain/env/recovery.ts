@@ -42,6 +42,7 @@ export class Recovery {
     const report: RecoveryReport = { ended: [], incomplete: [] };
     const errors: unknown[] = [];
     const unfinished = await store.listUnfinished();
+    this.services.events.wakeAll();
     this.retries.begin(unfinished.map(({ id }) => id));
     for (const operation of unfinished) {
       if (!this.#planOf(operation)) continue;

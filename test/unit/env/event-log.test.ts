@@ -166,3 +166,19 @@ describe('EnvEventLog', () => {
     });
   });
 });
+
+it('shows readers what was committed although the answer of the commit was lost', async () => {
+  const { log, store, write } = await openLog();
+  await write(1);
+  const reader = log.subscribe(ENV.id, 0, AbortSignal.timeout(5_000))[Symbol.asyncIterator]();
+  expect((await reader.next()).value).toMatchObject({ seq: 1 });
+  const next = reader.next();
+  const { commit } = store;
+  store.commit = async (change) => {
+    await commit.call(store, change);
+    throw new Error('the connection was lost');
+  };
+  await expect(write(1)).rejects.toThrow('lost');
+  expect((await next).value).toMatchObject({ seq: 2 });
+  await reader.return?.();
+});

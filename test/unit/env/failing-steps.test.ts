@@ -260,6 +260,7 @@ describe('an undo that fails', () => {
     expect(world.store.operations.size).toBe(operations);
 
     world.engine.before = () => {};
+    world.clock.offsetMs += 16 * interval;
     await world.operations.recover();
     expect(await world.operations.get('default', env.id)).toMatchObject({
       state: 'destroyed',

@@ -59,6 +59,26 @@ describe('the health of an env', () => {
     expect((await told(env.id, 'health_changed', next)).body).toMatchObject({ to: 'healthy' });
   });
 
+  it('is looked at once more when the app ended behind the last look of its deployment', async () => {
+    await world.operations.close(1_000);
+    const { commit } = world.store;
+    world.store.commit = async (change) => {
+      const [event] = change.events ?? [];
+      if (change.checkpoint?.step === 'mark_running' && change.checkpoint.state === 'intent')
+        happens(
+          event!.envId,
+          { state: 'exited', exitCode: 5 },
+          { service: 'app', action: 'die', exitCode: 5 },
+        );
+      return await commit.call(world.store, change);
+    };
+    await world.restart().live();
+    const { env, last } = await world.deploy();
+    expect(last).toMatchObject({ type: 'succeeded' });
+    expect((await told(env.id, 'warning')).body).toMatchObject({ code: 'DRIFT' });
+    expect(await world.operations.get('default', env.id)).toMatchObject({ state: 'stopped' });
+  });
+
   it('turns bad when the app ends; that Docker started it again is a warning', async () => {
     const { env } = await world.deploy();
     const seq = seqOf(env.id);

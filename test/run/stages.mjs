@@ -43,7 +43,7 @@ export const STAGES = [
   {
     name: 'e2e',
     needs: ['build', 'docker', 'go', 'images', 'crun', 'cpython', 'grpcurl', 'compose'],
-    sampled: "CPython's own tests, and the idleness of envs",
+    sampled: "CPython's own tests, the idleness of envs, and failpoints",
     run: (env) => vitestProject('e2e', env),
   },
   // Beside the others: a host that cannot run gVisor fails here and nowhere else.

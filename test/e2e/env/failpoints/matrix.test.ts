@@ -7,7 +7,7 @@ import { attempt, caseName, discover, modesOf, pointName, type Case, type Outcom
 import { FailpointWorld, type WorldOptions } from './world.js';
 
 /** Worlds at once: most of a case is waiting for Docker. */
-const LANES = 2;
+const LANES = 3;
 const HOUR = 3_600_000;
 
 /** Of each kind of place and of each way to fail there, within seconds. */

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { bring, type TriedOperation } from './operations.js';
-import type { Ending, FailpointWorld } from './world.js';
+import type { FailpointWorld } from './world.js';
 
 export interface Passing {
   name: string;
@@ -66,9 +67,8 @@ export async function attempt(world: FailpointWorld, tried: Case): Promise<Outco
   const action = mode === 'delay' ? 'delay(300)' : mode;
   world.arm(`${passing.name}=${action}@${passing.nth}`);
   const kills = mode === 'kill' || mode === 'kill_after';
-  const ended = await Promise.race([operation.run(world, envId), ...(kills ? [death(world)] : [])]);
-  const struck =
-    logged().some((line) => line.event === 'failpoint_struck') || (kills && (await death(world, 0)).ok);
+  const ended = await operation.run(world, envId);
+  const struck = kills ? await died(world) : logged().some((line) => line.event === 'failpoint_struck');
   const wrong: string[] = [];
   if (!struck) {
     world.disarm();
@@ -101,10 +101,13 @@ async function repeated(
   return text === operation.normal ? undefined : `done again, it ${text}`;
 }
 
-/** Resolves when berthd was killed; with `withinMs` 0: says whether it was. */
-async function death({ daemon }: FailpointWorld, withinMs?: 0): Promise<Ending> {
-  const child = daemon.process;
-  const dead = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  if (withinMs === undefined && !dead()) await new Promise((resolve) => child.once('exit', resolve));
-  return { text: 'killed', ok: dead() };
+/** A call may break off a moment before its berthd is seen to be gone: one that still answers lives. */
+async function died({ client, daemon: { process: child } }: FailpointWorld): Promise<boolean> {
+  const lives = await client.env.getSharedDatabase({}).then(
+    () => true,
+    () => false,
+  );
+  if (lives) return false;
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return true;
 }

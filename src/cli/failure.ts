@@ -66,6 +66,10 @@ function ofCall(error: BerthRpcError, address: string): Failure {
     failure.todo.push('`berth doctor` looks for what is missing on this host.');
   if (error.reason === 'IMAGE_NOT_FOUND')
     failure.todo.push('`berth images prepare` pulls or builds what Berth needs.');
+  if (error.reason === 'ENV_NOT_FOUND')
+    failure.todo.push('`berth ps` lists the envs there are, with --all those that are gone, too.');
+  if (error.reason === 'APP_NOT_FOUND')
+    failure.todo.push('`berth apps` lists the apps there are; `berth deploy FOLDER` sends one along.');
   if (error.retryAfterMs !== undefined)
     failure.todo.push(`Try again in ${formatDuration(error.retryAfterMs)}.`);
   return failure;

@@ -34,13 +34,13 @@ export function explainCommand(cli: Cli): Command {
 function show(out: Output, envId: string, answer: ExplainEnvResponse, nowMs: number): void {
   const { env } = answer;
   const health = env && env.health !== EnvHealth.UNSPECIFIED ? `, ${word(EnvHealth[env.health])}` : '';
-  out.line(
-    `${out.paint('bold', envId)}  ${word(EnvState[env?.state ?? 0])}${health}  ${printable(env?.url ?? '')}`,
-  );
+  const gone = env?.state === EnvState.DESTROYED || env?.state === EnvState.FAILED;
+  const parts = [`${word(EnvState[env?.state ?? 0])}${health}`, ...(gone ? [] : [printable(env?.url ?? '')])];
+  out.line([out.paint('bold', envId), ...parts].filter((part) => part !== '').join('  '));
   const say = (name: string, text: string): void => {
     if (text !== '') out.line(`${name.padEnd(11)} ${printable(text)}`);
   };
-  say('alive', answer.aliveBecause);
+  say(gone ? 'gone' : 'alive', answer.aliveBecause);
   say('last used', activityText(answer.lastActivity, nowMs));
   say('extended', activityText(answer.lastExtension, nowMs));
   if (answer.goesTime) say('goes', `${inOrAgo(answer.goesTime, nowMs)}: ${answer.goesBecause}`);

@@ -113,7 +113,7 @@ function outcomeText(outcome: OperationOutcome, env: Env | undefined): string {
     case OperationOutcome.CREATED:
       return `is up${place}`;
     case OperationOutcome.UNCHANGED:
-      return place === '' ? 'was so already' : `is up already${place}`;
+      return unchangedText(env, place);
     case OperationOutcome.STARTED:
       return `was started${place}`;
     case OperationOutcome.REPLACED:
@@ -127,6 +127,21 @@ function outcomeText(outcome: OperationOutcome, env: Env | undefined): string {
     case OperationOutcome.UNSPECIFIED:
     case OperationOutcome.UNRECOGNIZED:
       return `is done${place}`;
+  }
+}
+
+function unchangedText(env: Env | undefined, place: string): string {
+  if (place !== '') return `is up already${place}`;
+  switch (env?.state) {
+    case EnvState.RUNNING:
+      return 'runs already';
+    case EnvState.STOPPED:
+      return 'is stopped already; its data is kept';
+    case EnvState.DESTROYED:
+    case EnvState.FAILED:
+      return 'is gone already';
+    default:
+      return 'is as it was';
   }
 }
 

@@ -25,11 +25,13 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** A rough span, in its largest unit: `12 s`, `4 min`, `3 h`, `9 d`. */
+/** A rough span: `12 s`, `4 min`, `3 h 20 min`, `9 d`. */
 export function formatSpan(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  // Not rounded down: what was given two hours a moment ago has two hours.
+  const seconds = Math.max(0, Math.round(ms / 1_000));
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
+  const minutes = Math.floor((seconds % 3_600) / 60);
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h${minutes === 0 ? '' : ` ${minutes} min`}`;
   return `${Math.floor(seconds / 86_400)} d`;
 }

@@ -1,16 +1,23 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
+import { docker } from '../../support/docker-cli.js';
+import { hostState } from '../../support/host-state.js';
 import { berth, startBerth } from './berth.js';
 
 const HELLO = resolve(import.meta.dirname, '../../../templates/apps/hello-node');
+/** Of no row. */
+const GONE = 'env-00000000dead';
 
+let before: string[];
 let daemon: TestDaemon;
 let folder: string;
 
 beforeAll(async () => {
+  before = await hostState();
   daemon = await startDaemon({
     env: {
       BERTH_ENV_PORT_FIRST: '18700',
@@ -26,12 +33,14 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const { envId } of await envs()) await berth(daemon.address, ['rm', envId]);
   expect(await daemon.stop()).toBe(0);
+  expect(await hostState(daemon.stateDir)).toEqual(before);
   await daemon.dispose();
   await rm(folder, { recursive: true });
 });
 
 interface ListedEnv {
   envId: string;
+  appId: string;
   state: string;
   url?: string;
 }
@@ -127,3 +136,70 @@ test('a daemon that is killed during a deployment ends its story after its next 
   expect(code).toBe(end?.succeeded === undefined ? 1 : 0);
   expect(end?.succeeded ?? end?.failed).toBeDefined();
 });
+
+const run = async (...args: string[]) => {
+  const { code, stdout, stderr } = await berth(daemon.address, args);
+  return { code, lines: stdout.toString().trimEnd().split('\n'), stderr };
+};
+
+/** What a crash or a person may leave of an env that no row knows. */
+async function makeStrays(of: string): Promise<string> {
+  const labels = {
+    'dev.berth.owner': daemon.owner,
+    'dev.berth.kind': 'env',
+    'dev.berth.env': GONE,
+    'com.docker.compose.project': GONE,
+  };
+  const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
+  await docker('network', 'create', '--subnet', '10.216.3.240/28', ...flags, `${GONE}-net`);
+  await docker('volume', 'create', ...flags, `${GONE}_data`);
+  const image = await docker('inspect', '--format', '{{.Config.Image}}', of);
+  const uses = ['--network', `${GONE}-net`, '--volume', `${GONE}_data:/data`];
+  await docker('run', '-d', ...flags, ...uses, '--name', GONE, image, 'sleep', '600');
+  const base = join(daemon.stateDir, 'envs/default/carol/default');
+  const directory = join(base, 'stray');
+  await cp(join(base, 'kept'), directory, { recursive: true });
+  const marker = join(directory, '.berth-env.json');
+  await writeFile(marker, (await readFile(marker, 'utf8')).replace(of, GONE));
+  return directory;
+}
+
+onlyInFull(
+  test,
+  'doctor --reconcile tells strays and rows whose container is gone, and mends them only with --apply',
+  async () => {
+    for (const id of ['kept', 'lost'])
+      expect((await run('deploy', '--user', 'carol', '--app-id', id, HELLO)).code).toBe(0);
+    const all = await envs('--user', 'carol');
+    const [ofKept, ofLost] = ['kept', 'lost'].map((id) => all.find(({ appId }) => appId === id));
+    expect(await run('doctor', '--reconcile')).toMatchObject({
+      code: 0,
+      lines: ['everything is as the rows say'],
+    });
+
+    const directory = await makeStrays(ofKept!.envId);
+    await docker('rm', '-f', ofLost!.envId);
+    const found = [
+      `stray       container ${GONE} of ${GONE}`,
+      `stray       network ${GONE}-net of ${GONE}`,
+      `stray       volume ${GONE}_data of ${GONE}`,
+      `stray       directory ${directory} of ${GONE}`,
+    ];
+    const dry = await run('doctor', '--reconcile');
+    expect(dry.lines).toEqual(expect.arrayContaining(found) as string[]);
+    expect(dry.lines.filter((line) => line.startsWith('stray'))).toHaveLength(found.length);
+    expect(dry.lines.at(-1)).toMatch(/^a dry run: nothing was changed/);
+    expect(await docker('inspect', '--format', '{{.State.Running}}', GONE)).toBe('true');
+    await stat(directory);
+
+    const applied = await run('doctor', '--reconcile', '--apply');
+    expect([applied.code, applied.lines.at(-1)]).toEqual([0, expect.stringMatching(/^4 removed, /)]);
+    expect((await hostState(daemon.stateDir)).filter((thing) => /dead|stray/.test(thing))).toEqual([]);
+    expect((await fetch(ofKept!.url!)).ok).toBe(true);
+    expect((await run('doctor', '--reconcile')).lines).toEqual(['everything is as the rows say']);
+    const shown = await run('explain', ofLost!.envId);
+    expect(shown.lines.join('\n')).toMatch(/broken[^]*blocked +ENV_STATE: container .* is gone/);
+    for (const env of [ofKept!, ofLost!]) expect((await run('rm', env.envId)).code).toBe(0);
+    expect((await run('rm', ofKept!.envId)).lines.at(-1)).toContain('is gone already');
+  },
+);

@@ -7,7 +7,8 @@ import {
   type Env,
   type EnvEvent,
 } from '../../../clients/typescript/src/index.js';
-import { docker, ownedBy } from '../../support/docker-cli.js';
+import { docker } from '../../support/docker-cli.js';
+import { hostState } from '../../support/host-state.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
 import { berth } from '../cli/berth.js';
 
@@ -20,10 +21,12 @@ const SETTINGS = {
   BERTH_ENV_STOP_GRACE_MS: '500',
 };
 
+let before: string[];
 let daemon: TestDaemon;
 let client: BerthClient;
 
 beforeAll(async () => {
+  before = await hostState();
   daemon = await startDaemon({
     env: { ...SETTINGS, BERTH_ENV_SHARED_DATABASE_CREATE: 'off' },
     waitForPool: false,
@@ -38,7 +41,7 @@ afterAll(async () => {
   await docker('rm', '-f', '-v', name).catch(() => '');
   await docker('network', 'rm', `${name}-net`).catch(() => '');
   await docker('volume', 'rm', `${name}-data`).catch(() => '');
-  expect(await ownedBy(daemon.owner)).toEqual([]);
+  expect(await hostState(daemon.stateDir)).toEqual(before);
   await daemon.dispose();
 });
 

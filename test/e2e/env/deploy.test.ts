@@ -14,17 +14,20 @@ import {
   type Env,
   type EnvEvent,
 } from '../../../clients/typescript/src/index.js';
-import { docker, ownedBy } from '../../support/docker-cli.js';
+import { docker } from '../../support/docker-cli.js';
+import { hostState } from '../../support/host-state.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
 import { heldByEnvs } from '../../support/env/held-on-host.js';
 
 const APPS = resolve(import.meta.dirname, '../../../templates/apps');
 const PORTS = { first: 18_600, last: 18_620 };
 
+let before: string[];
 let daemon: TestDaemon;
 let client: BerthClient;
 
 beforeAll(async () => {
+  before = await hostState();
   daemon = await startDaemon({
     env: {
       BERTH_ENV_PORT_FIRST: String(PORTS.first),
@@ -47,7 +50,7 @@ afterEach(async () => {
 afterAll(async () => {
   client.close();
   expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
+  expect(await hostState(daemon.stateDir)).toEqual(before);
   await daemon.dispose();
 });
 
@@ -474,6 +477,10 @@ describe('bad input to EnvService', () => {
     expect(
       (await failure(client.env.listEnvs(ListEnvsRequest.fromPartial({ pageToken: 'nonsense' })))).reason,
     ).toBe('PAGE_TOKEN_INVALID');
+    const unknownState = client.env.listEnvs(ListEnvsRequest.fromPartial({ states: [99 as EnvState] }));
+    expect((await failure(unknownState)).violations).toEqual([
+      { field: 'states', rule: 'must be states of an env' },
+    ]);
   });
 
   it('a start command with ${} and quotes runs as it is written', async () => {
@@ -491,6 +498,16 @@ describe('bad input to EnvService', () => {
       "'",
       '{{x}}',
     ]);
+  });
+
+  it('a start command with what a shell understands runs as it is written, in the container only', async () => {
+    const server = `require('http').createServer((q, r) => r.end(require('fs').readFileSync('/tmp/said'))).listen(3000); process.on('SIGTERM', () => process.exit(0));`;
+    const startCommand = `echo "$(id -u) \`hostname\` \\$HOME; $((6 * 7))" > /tmp/said && touch /tmp/of-the-host | cat; exec node server.js`;
+    const files = nodeApp(server, { startCommand });
+    const env = await deployed(client.deploy({ userId: 'ada', appId: 'shell', files }));
+    const hostname = env.containerId.slice(0, 12);
+    expect(await (await fetch(env.url)).text()).toBe(`0 ${hostname} $HOME; 42\n`);
+    expect(existsSync('/tmp/of-the-host')).toBe(false);
   });
 
   it('an app folder whose metadata is missing', async () => {

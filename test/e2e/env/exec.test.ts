@@ -16,7 +16,8 @@ import {
   type ExecEnvStart,
   type ExecStream,
 } from '../../../clients/typescript/src/index.js';
-import { docker, ownedBy } from '../../support/docker-cli.js';
+import { docker } from '../../support/docker-cli.js';
+import { hostState } from '../../support/host-state.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
 import { berth } from '../cli/berth.js';
 
@@ -25,12 +26,14 @@ const CLI = resolve(import.meta.dirname, '../../../dist/src/cli/main.js');
 const MIB = 1024 * 1024;
 const MAX_SESSIONS = 4;
 
+let before: string[];
 let daemon: TestDaemon;
 let client: BerthClient;
 let web: Env;
 let game: Env;
 
 beforeAll(async () => {
+  before = await hostState();
   daemon = await startDaemon({
     env: {
       BERTH_ENV_PORT_FIRST: '18640',
@@ -51,7 +54,7 @@ afterAll(async () => {
   for (const env of [web, game]) if (env) for await (const _ of client.destroy(env.envId));
   client.close();
   expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
+  expect(await hostState(daemon.stateDir)).toEqual(before);
   await daemon.dispose();
 });
 

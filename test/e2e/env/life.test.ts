@@ -16,12 +16,15 @@ import {
   type EnvEvent,
 } from '../../../clients/typescript/src/index.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
-import { docker, ownedBy } from '../../support/docker-cli.js';
+import { docker } from '../../support/docker-cli.js';
+import { hostState } from '../../support/host-state.js';
 
+let before: string[];
 let daemon: TestDaemon;
 let client: BerthClient;
 
 beforeAll(async () => {
+  before = await hostState();
   daemon = await startDaemon({
     env: {
       BERTH_ENV_PORT_FIRST: '18630',
@@ -44,7 +47,7 @@ afterEach(async () => {
 afterAll(async () => {
   client.close();
   expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
+  expect(await hostState(daemon.stateDir)).toEqual(before);
   await daemon.dispose();
 });
 
@@ -249,5 +252,28 @@ describe('capacity', () => {
     const refused = await ended(client.deploy(app('more'))).catch((error: unknown) => error);
     expect(refused).toMatchObject({ code: status.RESOURCE_EXHAUSTED, reason: 'ENV_CAPACITY' });
     expect(String(refused)).toContain('all 4 ports of 18630-18633 are in use');
+  });
+});
+
+describe('the disk use of an env', () => {
+  onlyInFull(it, 'that is past its limit stops it, warned of and with its data', async () => {
+    const env = await deployed(app('large'));
+    await docker('exec', env.envId, 'sh', '-c', 'head -c 40000000 /dev/zero > /data/large');
+    client.close();
+    expect(await daemon.stop()).toBe(0);
+    // It measures when it starts, and then each minute.
+    daemon = await daemon.restart({ BERTH_ENV_MAX_DISK_BYTES: String(32 * 1024 * 1024) });
+    client = connect({ address: daemon.address });
+    const events = await until(env, (event) => operationEnd(event) !== undefined);
+    expect(events.find(isWarning(EnvWarningKind.DISK))).toBeDefined();
+    const stopped = await get(env.envId);
+    expect(stopped).toMatchObject({ state: EnvState.STOPPED });
+    expect(stopped.diskBytes).toBeGreaterThanOrEqual(40_000_000);
+    expect(stopped.healthMessage).toContain('of 32 MiB that it may have');
+    const volume = ['--volume', `${env.envId}_data:/data`];
+    const size = ['stat', '-c', '%s', '/data/large'];
+    expect(await docker('run', '--rm', '--network', 'none', ...volume, 'node:20-slim', ...size)).toBe(
+      '40000000',
+    );
   });
 });

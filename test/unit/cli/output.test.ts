@@ -35,9 +35,10 @@ test.each([
 
 test.each([
   [-5, '0 s'],
-  [59_999, '59 s'],
+  [59_400, '59 s'],
   [3_599_000, '59 min'],
-  [7_200_000, '2 h'],
+  [7_199_990, '2 h'],
+  [12_060_000, '3 h 21 min'],
   [3 * 86_400_000, '3 d'],
 ])('a span of %d ms', (ms, expected) => expect(formatSpan(ms)).toBe(expected));
 

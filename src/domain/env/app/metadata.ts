@@ -135,7 +135,8 @@ const limits = z.strictObject(
   { error: 'must be an object' },
 );
 
-const metadataSchema = z.strictObject(
+/** What `metadata.json` may have; tests go through its keys. */
+export const metadataSchema = z.strictObject(
   {
     name: printable(128).optional(),
     description: printable(1024).optional(),

@@ -5,6 +5,7 @@ import { DockerStreams } from './docker-streams.js';
 import { DockerDatabaseEngine } from './database/engine.js';
 import { DockerEnvEngine } from './env/engine.js';
 import { DockerExecEngine } from './env/exec-engine.js';
+import { OciRuntime } from './oci-runtime.js';
 import { DockerSandboxEngine, type GvisorOptions } from './sandbox/engine.js';
 
 export interface DockerEngineOptions {
@@ -55,7 +56,8 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   const streams = between ? between.streams(realStreams) : realStreams;
   const availability = new DockerAvailability({ calls, streams, owner, logger });
   const sameHost = new URL(dockerHost).protocol === 'unix:';
-  const { seccompProfilePath, hostsFile, ociRuntime = '', gvisor } = options;
+  const { seccompProfilePath, hostsFile, gvisor } = options;
+  const ociRuntime = new OciRuntime({ calls, configured: options.ociRuntime ?? '', logger });
   const sandboxes = new DockerSandboxEngine({
     calls,
     streams,
@@ -67,11 +69,12 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
     gvisor,
     logger,
   });
-  const envs = new DockerEnvEngine({ calls, streams, availability, owner, sameHost, logger });
+  const envs = new DockerEnvEngine({ calls, streams, availability, owner, sameHost, ociRuntime, logger });
   const databases = new DockerDatabaseEngine({ calls, streams, owner });
   const execs = new DockerExecEngine({ calls, streams, sameHost });
   availability.onChange(({ state }) => {
-    if (state === 'up') sandboxes.dockerCameBack();
+    // It may have been configured anew.
+    if (state === 'up') ociRuntime.forget();
   });
   await availability.start();
   return {

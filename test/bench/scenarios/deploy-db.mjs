@@ -38,7 +38,7 @@ export async function measureDeployDatabase(bench) {
         composed(project),
         composed(withInterval('1s')),
       ],
-      { rounds: 5, warmUp: 0, limitMs: 240_000, signal },
+      { rounds: 5, warmUp: 0, limitMs: 180_000, signal },
     );
     const ours = side(berth, `DeployEnv of ${app.what} to its terminal event`);
     const on = `docker compose ${compose.version} up -d --wait on the file that Berth rendered`;

@@ -1,6 +1,7 @@
 import { once, setMaxListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DockerCalls } from '#dist/src/engine/docker/docker-calls.js';
+import { OciRuntime } from '../../../src/engine/docker/oci-runtime.js';
 import { DockerStreams } from '#dist/src/engine/docker/docker-streams.js';
 import { readContainerLog } from '#dist/src/engine/docker/env/logs.js';
 import { DockerSandboxEngine } from '#dist/src/engine/docker/sandbox/engine.js';
@@ -31,6 +32,7 @@ beforeEach(() => {
     seccompProfilePath: bench.seccompProfilePath,
     hostsFile: bench.hostsFile,
     sameHost: true,
+    ociRuntime: new OciRuntime({ calls, configured: '', logger }),
     logger,
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { DockerCalls } from '../../../src/engine/docker/docker-calls.js';
 import { DockerError } from '../../../src/engine/docker/docker-error.js';
-import { OciRuntime, ociRuntimeName } from '../../../src/engine/docker/sandbox/oci-runtime.js';
+import { isRuntimeGone, OciRuntime, ociRuntimeName } from '../../../src/engine/docker/oci-runtime.js';
 import { SilentLogger } from '../../support/silent-logger.js';
 
 const HOUR_MS = 60 * 60_000;
@@ -71,6 +71,34 @@ const HYBRID =
 
 describe('a runtime chosen here', () => {
   afterEach(() => vi.useRealTimers());
+
+  it('is proven when a container has started under it, until it fails or Docker was away', async () => {
+    const docker = new FakeDocker(['crun', 'runc']);
+    const runtime = docker.runtime();
+    expect(runtime.proven).toBeUndefined();
+    await runtime.use(docker.create);
+    expect(runtime.proven).toBe('crun');
+    runtime.forget();
+    expect(runtime.proven).toBeUndefined();
+    await runtime.use(docker.create);
+    docker.words = { crun: HYBRID };
+    await runtime.use(docker.create);
+    expect(runtime.proven).toBeUndefined();
+  });
+
+  it('is not proven for others where it was configured for sandboxes', async () => {
+    const docker = new FakeDocker(['crun', 'kata', 'runc']);
+    const runtime = docker.runtime('kata');
+    await runtime.use(docker.create);
+    expect(runtime.proven).toBeUndefined();
+  });
+
+  it('is gone where Docker says that it does not know it', () => {
+    const said = (message: string): DockerError => new DockerError({ code: 'docker', status: 400, message });
+    expect(isRuntimeGone(said('unknown or invalid runtime name: crun'))).toBe(true);
+    expect(isRuntimeGone(said('Unknown runtime specified crun'))).toBe(true);
+    expect(isRuntimeGone(said(HYBRID))).toBe(false);
+  });
 
   it('is asked for once, and again after Docker was away', async () => {
     const docker = new FakeDocker(['crun', 'runc']);

@@ -5,7 +5,7 @@ import type { HostView } from '../host-view.js';
 const GET_GVISOR =
   'If you want it: npm run quickstart -- --gvisor, as root; it installs gVisor and registers it with Docker.';
 
-/** What sandboxes without gVisor run under; berthd's own choice is in engine/docker/sandbox/oci-runtime.ts. */
+/** What sandboxes without gVisor run under; berthd's own choice is in engine/docker/oci-runtime.ts. */
 export const ociRuntime: Check = {
   name: 'sandbox runtime',
   async look(host) {

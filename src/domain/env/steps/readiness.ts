@@ -4,7 +4,8 @@ import type { Readiness } from '../app/spec.js';
 import { probeHttp, type ProbeResult } from './http-probe.js';
 import type { ProjectWatch } from './project-watch.js';
 
-const FIRST_PAUSE_MS = 10;
+const FIRST_PAUSE_MS = 5;
+const PAUSE_GROWTH = 1.25;
 const LONGEST_PAUSE_MS = 250;
 const SHORTEST_ATTEMPT_MS = 1_000;
 
@@ -52,7 +53,7 @@ interface Progress {
 }
 
 /**
- * Pauses grow from 10 to 250 ms, so that a fast app is seen fast and a slow one is not pestered. An attempt may take as
+ * Pauses grow from 5 to 250 ms, so that a fast app is seen fast and a slow one is not pestered. An attempt may take as
  * long as all before it together, so that a slow first answer gets its time, and a connection that hangs does not take
  * the whole wait.
  */
@@ -62,7 +63,7 @@ async function untilAnswer(
   signal: AbortSignal,
 ): Promise<number> {
   const startedAt = performance.now();
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * PAUSE_GROWTH, LONGEST_PAUSE_MS)) {
     signal.throwIfAborted();
     progress.attempts++;
     const result = await probeHttp(

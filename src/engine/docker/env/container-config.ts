@@ -8,11 +8,15 @@ const LOG_ROTATION = { 'max-size': '10m', 'max-file': '3' };
 
 type HostConfig = NonNullable<ContainerCreateBody['HostConfig']>;
 
-/** What Docker is asked for, for one service. Only the first network is in it; the others are connected afterwards. */
+/**
+ * What Docker is asked for, for one service. Only the first network is in it; the others are connected afterwards.
+ * @param runtime Docker's, such as `crun`; undefined: its default
+ */
 export function serviceContainerBody(
   project: ComposeProject,
   service: ComposeService,
   labels: Record<string, string>,
+  runtime: string | undefined,
 ): ContainerCreateBody {
   const [firstNetwork] = service.networks;
   return {
@@ -28,7 +32,7 @@ export function serviceContainerBody(
     StopTimeout: Math.ceil(service.stopGraceMs / 1000),
     ExposedPorts: Object.fromEntries(service.ports.map((port) => [portKey(port), {}])),
     ...healthcheck(service),
-    HostConfig: hostConfig(project, service),
+    HostConfig: { ...hostConfig(project, service), ...(runtime === undefined ? {} : { Runtime: runtime }) },
     ...(firstNetwork === undefined
       ? {}
       : {

@@ -11,13 +11,14 @@ import type {
   ProjectEvent,
 } from '../../../domain/env/engine.js';
 import type { UndoneThing } from '../../../domain/env/model.js';
-import { BerthError } from '../../../domain/errors.js';
+import { BerthError, messageOf } from '../../../domain/errors.js';
 import type { DockerAvailability } from '../availability.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
 import { type FailureContext, isFailure, throwIfCancelled, translated, unlessGone } from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
 import { inspectImage } from '../images-on-host.js';
+import { isRuntimeGone, type OciRuntime } from '../oci-runtime.js';
 import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
 import type { ContainerDetails } from '../worker/call-messages.js';
 import type { DockerEvent } from '../worker/stream-messages.js';
@@ -45,6 +46,8 @@ export interface DockerEnvEngineOptions {
   owner: string;
   /** Docker runs on this host, so that what the kernel knows of a container can be read here. */
   sameHost: boolean;
+  /** What the containers run under, where it has shown that it works. */
+  ociRuntime: Pick<OciRuntime, 'proven'>;
   logger: Logger;
 }
 
@@ -105,7 +108,7 @@ export class DockerEnvEngine implements EnvEngine {
   }
 
   async startService(projectName: string, service: string, signal?: AbortSignal): Promise<ProjectContainer> {
-    const { calls } = this.options;
+    const { calls, owner } = this.options;
     const context: FailureContext = {
       doing: `starting ${service} of ${projectName}`,
       refused: 'CONTAINER_START_FAILED',
@@ -113,7 +116,7 @@ export class DockerEnvEngine implements EnvEngine {
       signal,
     };
     return translated(context, async () => {
-      const labels = [...projectFilter(this.options.owner, projectName), `${SERVICE_LABEL}=${service}`];
+      const labels = [...projectFilter(owner, projectName), `${SERVICE_LABEL}=${service}`];
       const [container] = await calls.run({ op: 'listContainers', labels }, { signal });
       if (!container) {
         throw new BerthError(
@@ -121,7 +124,12 @@ export class DockerEnvEngine implements EnvEngine {
           `${projectName} has no container for service ${service}`,
         );
       }
-      await calls.run({ op: 'startContainer', id: container.id }, { signal, timeoutMs: START_TIMEOUT_MS });
+      const start = { op: 'startContainer', id: container.id } as const;
+      await calls.run(start, { signal, timeoutMs: START_TIMEOUT_MS }).catch((error: unknown) => {
+        if (!isRuntimeGone(error)) throw error;
+        const message = `${context.doing}: ${messageOf(error)}. Its container was made for a runtime that Docker no longer has: deploy the app anew with force, which keeps its named volumes`;
+        throw new BerthError('CONTAINER_START_FAILED', message, { cause: error });
+      });
       return shape(await calls.run({ op: 'inspectContainer', id: container.id }, { signal }));
     });
   }
@@ -165,18 +173,13 @@ export class DockerEnvEngine implements EnvEngine {
       );
       for (const { id } of containers) this.#measures.forget(id);
       throwIfCancelled(signal);
-      if (options.networks !== false) {
-        const networks = await calls.run({ op: 'listNetworks', labels }, { signal });
-        await allDone(
-          networks.map(({ id, name }) => removal({ kind: 'network', name }, removeNetwork(calls, id))),
-        );
-      }
-      if (options.volumes) {
-        const volumes = await calls.run({ op: 'listVolumes', labels }, { signal });
-        await allDone(
-          volumes.map(({ name }) => removal({ kind: 'volume', name }, removeVolume(calls, name))),
-        );
-      }
+      const networks =
+        options.networks === false ? [] : await calls.run({ op: 'listNetworks', labels }, { signal });
+      const volumes = options.volumes ? await calls.run({ op: 'listVolumes', labels }, { signal }) : [];
+      await allDone([
+        ...networks.map(({ id, name }) => removal({ kind: 'network', name }, removeNetwork(calls, id))),
+        ...volumes.map(({ name }) => removal({ kind: 'volume', name }, removeVolume(calls, name))),
+      ]);
       return removed;
     });
   }
@@ -312,7 +315,7 @@ export class DockerEnvEngine implements EnvEngine {
     present: ContainerDetails[],
     signal: AbortSignal | undefined,
   ): Promise<ContainerDetails> {
-    const { calls, owner } = this.options;
+    const { calls, owner, ociRuntime } = this.options;
     const kept = present.find((container) => container.labels[CONFIG_HASH_LABEL] === service.configHash);
     const others = present.filter((container) => container !== kept);
     await this.#holds.released(others.map(({ id }) => id));
@@ -328,7 +331,7 @@ export class DockerEnvEngine implements EnvEngine {
       {
         op: 'createContainer',
         name: service.containerName,
-        body: serviceContainerBody(project, service, labels),
+        body: serviceContainerBody(project, service, labels, ociRuntime.proven),
       },
       { timeoutMs: CREATE_TIMEOUT_MS },
     );

@@ -17,6 +17,7 @@ import {
 import type { DockerStreams } from '../docker-streams.js';
 import { inspectImage } from '../images-on-host.js';
 import { KIND_LABEL, OWNER_LABEL, SANDBOX_LABEL } from '../labels.js';
+import type { OciRuntime } from '../oci-runtime.js';
 import type { DockerFailure } from '../worker/failure.js';
 import { diagnoseLoss } from './channel-loss.js';
 import { whyLimitsDoNotHold } from './gvisor/held-limits.js';
@@ -29,7 +30,6 @@ import {
 } from './container-config.js';
 import { openHostCgroup } from './host-cgroup.js';
 import { DockerSandbox } from './instance.js';
-import { OciRuntime } from './oci-runtime.js';
 import { DockerRunnerChannel } from './runner-channel.js';
 import { runnerSocketPath } from './runner-socket-path.js';
 
@@ -57,8 +57,8 @@ export interface DockerSandboxEngineOptions {
   sameHost: boolean;
   /** File on this host that sandboxes see as `/etc/hosts`; only used with `sameHost`. */
   hostsFile: string;
-  /** Docker runtime of sandboxes without gVisor; default or empty: crun where it is there and works, else Docker's default. */
-  ociRuntime?: string;
+  /** Of sandboxes without gVisor. */
+  ociRuntime: OciRuntime;
   /** Default: the runtime that is there, and only with limits. */
   gvisor?: GvisorOptions;
   logger: Logger;
@@ -68,7 +68,6 @@ export interface DockerSandboxEngineOptions {
 export class DockerSandboxEngine implements SandboxEngine {
   readonly name = 'docker';
   readonly #gvisor: GvisorOptions;
-  readonly #ociRuntime: OciRuntime;
   /**
    * Containers that Docker is making. More at once than the cores can carry end no sooner, but all together, so that whoever
    * waits for the second has waited for two; one after the other, each warms up while Docker makes the next.
@@ -80,8 +79,6 @@ export class DockerSandboxEngine implements SandboxEngine {
 
   constructor(private readonly options: DockerSandboxEngineOptions) {
     this.#gvisor = options.gvisor ?? GVISOR_DEFAULTS;
-    const { calls, ociRuntime = '', logger } = options;
-    this.#ociRuntime = new OciRuntime({ calls, configured: ociRuntime, logger });
     this.#starts = new Turns(
       options.sameHost ? Math.max(1, Math.floor(availableParallelism() / CORES_A_START)) : Infinity,
     );
@@ -107,7 +104,7 @@ export class DockerSandboxEngine implements SandboxEngine {
       const under = (runtime: string | undefined): Promise<SandboxInstance> =>
         this.#createUnder(runtime, sandboxId, spec, signal);
       if (spec.isolation === 'gvisor') return await under(await this.#gvisorRuntime(signal));
-      return await this.#ociRuntime.use(under);
+      return await this.options.ociRuntime.use(under);
     } catch (error) {
       // Who was waiting for a turn got the signal's own reason.
       throw berthErrorFrom(end === undefined ? cancelledError() : error, context);
@@ -117,11 +114,6 @@ export class DockerSandboxEngine implements SandboxEngine {
         end();
       }
     }
-  }
-
-  /** Docker was away, and may have been configured anew. */
-  dockerCameBack(): void {
-    this.#ociRuntime.forget();
   }
 
   async removeStrays(isKnown: (sandboxId: string) => boolean): Promise<string[]> {

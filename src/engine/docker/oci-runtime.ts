@@ -1,15 +1,17 @@
-import { BerthError } from '../../../domain/errors.js';
-import type { Logger } from '../../../telemetry/logger.js';
-import type { DockerCalls } from '../docker-calls.js';
-import { DockerError } from '../docker-error.js';
-import type { CallResults } from '../worker/call-messages.js';
+import { BerthError } from '../../domain/errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { DockerCalls } from './docker-calls.js';
+import { DockerError } from './docker-error.js';
+import type { CallResults } from './worker/call-messages.js';
 
 /** Starts a container as runc does, with less CPU: it is written in C, and runc starts a Go program several times over. */
 const CRUN = 'crun';
 /** What crun may stand in for. Whoever made another one Docker's default wanted what that one does. */
 const RUNC = 'runc';
 
-/** Docker's words where a runtime is not there or refuses; an image that cannot be run is told in the same words. */
+/** Docker's words where a runtime is not there. */
+const RUNTIME_GONE = /\bunknown( or invalid)? runtime\b/i;
+/** And where it refuses; an image that cannot be run is told in the same words. */
 const RUNTIME_FAILED = /\bOCI runtime\b|\bunknown runtime\b|\bruntime name\b/i;
 
 /** A runtime may fail for once, as when somebody kills its container: after this time it is tried again. */
@@ -49,6 +51,7 @@ export class OciRuntime {
   #choice: Promise<string | undefined> | undefined;
   /** By `performance.now()`; infinite while the choice works. */
   #triedAgainAt = Infinity;
+  #proven: string | undefined;
 
   constructor(private readonly options: OciRuntimeOptions) {}
 
@@ -56,6 +59,15 @@ export class OciRuntime {
   forget(): void {
     this.#choice = undefined;
     this.#triedAgainAt = Infinity;
+    this.#proven = undefined;
+  }
+
+  /**
+   * The runtime that was chosen here and under which a container has started; undefined: none, so take Docker's default.
+   * For who cannot try it out: an env's container is made in one step and started in a later one.
+   */
+  get proven(): string | undefined {
+    return this.#proven;
   }
 
   /**
@@ -68,7 +80,9 @@ export class OciRuntime {
     const choice = (this.#choice ??= this.#choose());
     const runtime = await choice;
     try {
-      return await create(runtime);
+      const created = await create(runtime);
+      if (this.options.configured === '' && this.#choice === choice) this.#proven = runtime;
+      return created;
     } catch (error) {
       if (runtime === undefined || !isRuntimeFailure(error)) throw error;
       if (this.options.configured !== '') {
@@ -102,6 +116,7 @@ export class OciRuntime {
   #giveUp(choice: Promise<string | undefined>, runtime: string, error: DockerError): void {
     if (this.#choice !== choice) return;
     this.#choice = Promise.resolve(undefined);
+    this.#proven = undefined;
     this.#triedAgainAt = performance.now() + TRIED_AGAIN_AFTER_MS;
     this.options.logger.warn(
       { event: 'sandbox_runtime_refused', runtime, reason: error.message },
@@ -112,4 +127,9 @@ export class OciRuntime {
 
 function isRuntimeFailure(error: unknown): error is DockerError {
   return error instanceof DockerError && RUNTIME_FAILED.test(error.message);
+}
+
+/** Whether a container cannot start since Docker no longer has the runtime that it was made for. */
+export function isRuntimeGone(error: unknown): boolean {
+  return error instanceof DockerError && RUNTIME_GONE.test(error.message);
 }

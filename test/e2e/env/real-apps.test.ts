@@ -151,8 +151,8 @@ describe('an app that ends three seconds after its start', () => {
   );
 });
 
-describe('an app that writes without end', () => {
-  it('answers, is followed in order without repeats, and is destroyed while it writes', async () => {
+describe('an app', () => {
+  it('that writes without end answers, is followed in order without repeats, and is destroyed while it writes', async () => {
     const env = await deployed('endless-log');
     const numbers: number[] = [];
     for await (const { entry } of client.envLogs({ envId: env.envId, follow: true, tail: 1 })) {
@@ -167,9 +167,7 @@ describe('an app that writes without end', () => {
     expect(await text(env)).toBe('writing');
     await destroyedWithAllItHad(env);
   });
-});
 
-describe('apps of published packages', () => {
   onlyInFull(
     it,
     'Java: Jetty with the JDBC driver, on the shared database, by DB_URL',
@@ -240,12 +238,10 @@ describe('apps of published packages', () => {
     },
     THREE_MINUTES,
   );
-});
 
-describe('an app that needs twenty seconds', () => {
   onlyInFull(
     it,
-    'is waited for while it answers that it is loading, and is ready when its deployment says so',
+    'that needs twenty seconds is waited for while it answers that it is loading, and is ready when its deployment says so',
     async () => {
       const env = await deployed('slow-start');
       expect(await text(env)).toBe('ready');

@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { docker } from './docker-cli.js';
 
-/** Named by Docker itself, so nothing tells whose they are; `npm test` looks for them at its end. */
-const ANONYMOUS_VOLUME = /^[0-9a-f]{64}$/;
+/** What berthd makes is named after its env or its owner. Anything else is somebody else's; `npm test` looks at all of it. */
+const NAMED_BY_BERTH = /^(env-|berth-)/;
 const OWN = `berth-test-${process.pid}-`;
 
 const LISTS = {
@@ -13,7 +13,7 @@ const LISTS = {
 };
 
 /**
- * What the host has: containers, networks and volumes of Docker, by name, and below a daemon's state directory what envs
+ * What the host has of Berth: containers, networks and volumes of Docker, by name, and below a daemon's state directory what envs
  * have on disk. A test takes it before its daemon starts and after it ended, and expects the same. What other daemons and
  * test servers own is left out: they may come and go meanwhile.
  */
@@ -23,7 +23,7 @@ export async function hostState(stateDir?: string): Promise<string[]> {
     for (const line of (await docker(...args)).split('\n').filter(Boolean)) {
       const [name = '', owner = '', testServer = ''] = line.split('\t');
       const foreign = testServer !== '' || (owner !== '' && !owner.startsWith(OWN));
-      if (!foreign && !(kind === 'volume' && ANONYMOUS_VOLUME.test(name))) all.push(`${kind} ${name}`);
+      if (!foreign && NAMED_BY_BERTH.test(name)) all.push(`${kind} ${name}`);
     }
   }
   if (stateDir !== undefined) {

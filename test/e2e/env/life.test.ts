@@ -253,10 +253,8 @@ describe('capacity', () => {
     expect(refused).toMatchObject({ code: status.RESOURCE_EXHAUSTED, reason: 'ENV_CAPACITY' });
     expect(String(refused)).toContain('all 4 ports of 18630-18633 are in use');
   });
-});
 
-describe('the disk use of an env', () => {
-  onlyInFull(it, 'that is past its limit stops it, warned of and with its data', async () => {
+  onlyInFull(it, 'disk use that is past its limit stops an env, warned of and with its data', async () => {
     const env = await deployed(app('large'));
     await docker('exec', env.envId, 'sh', '-c', 'head -c 40000000 /dev/zero > /data/large');
     client.close();

@@ -90,11 +90,7 @@ func (r *runner) handle(fd int, events uint32, as role) error {
 	case roleChildSignal:
 		var drop [64]byte
 		read(fd, drop[:])
-		ended := r.reap()
-		if r.run == nil || r.run.draining {
-			r.leftovers += ended // it was killed with the execution's other processes
-		}
-		r.afterReap()
+		r.takeEnded()
 	case roleBell:
 		r.hearBell()
 	case roleZygote:
@@ -102,8 +98,7 @@ func (r *runner) handle(fd int, events uint32, as role) error {
 	case roleStatus:
 		r.hearStatus(fd)
 	case roleMain:
-		r.reap()
-		r.afterReap()
+		r.takeEnded()
 	case roleStdin:
 		if r.run != nil && r.run.child.stdin == fd {
 			r.pumpStdin()

@@ -21,6 +21,15 @@ func (r *runner) reap() int {
 	}
 }
 
+// takeEnded reaps, notes for the receipt what was killed with an execution's main process, and notices its end.
+func (r *runner) takeEnded() {
+	ended := r.reap()
+	if r.run == nil || r.run.draining {
+		r.leftovers += ended
+	}
+	r.afterReap()
+}
+
 // ended takes note of one; it answers whether it was none of those that the runner knows.
 func (r *runner) ended(pid int, status syscall.WaitStatus, usage *syscall.Rusage) (other bool) {
 	if zygote := r.zygoteOf(pid); zygote != nil {

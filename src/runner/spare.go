@@ -105,8 +105,7 @@ func (r *runner) hearZygote(fd int) {
 		return
 	}
 	r.unwatch(fd)
-	r.reap()
-	r.afterReap()
+	r.takeEnded()
 }
 
 // dropSpare forgets a spare that ended, or failed to begin.

@@ -35,8 +35,7 @@ func (r *runner) tick() {
 	if !e.started {
 		r.checkStatus()
 	}
-	r.reap()
-	r.afterReap()
+	r.takeEnded()
 	if r.run != e || e.draining {
 		return
 	}

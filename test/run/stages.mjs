@@ -45,7 +45,7 @@ export const STAGES = [
   {
     name: 'e2e',
     needs: ['build', 'docker', 'go', 'images', 'crun', 'cpython', 'grpcurl', 'compose'],
-    sampled: "CPython's own tests, the idleness of envs, deployments under load, and failpoints",
+    sampled: "CPython's own tests, some of envs and of the daemon that take long, and failpoints",
     run: (env) => vitestProject('e2e', env),
   },
   // Beside the others: a host that cannot run gVisor fails here and nowhere else.

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import {
   BerthRpcError,
   connect,
@@ -140,30 +141,34 @@ async function knock(targets: readonly Target[]): Promise<Target[]> {
   return JSON.parse(Buffer.concat(out).toString()) as Target[];
 }
 
-it('from inside an env, no other env, no database of one, and no address of the host with berthd answers', async () => {
-  const own = await addressesOf(mine.containerId);
-  const other = await addressesOf(theirs.containerId);
-  // Bridges of other networks come and go with them; the gateways stand for them.
-  const ofHost = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
-    name.startsWith('br-')
-      ? []
-      : list!.filter(({ family }) => family === 'IPv4').map(({ address }) => address),
-  );
-  const hosts = new Set([...ofHost, ...own.gateways, ...other.gateways]);
-  const ports = [daemon.address, daemon.httpAddress].map((address) => Number(address.split(':').at(-1)));
-  const database = isFull() ? (await addressesOf(`${theirs.envId}-db`)).own : [];
-  const targets: Target[] = [
-    ...[...hosts].flatMap((host): Target[] => [...ports, theirs.port].map((port) => [host, port])),
-    ...other.own.flatMap((host): Target[] => [80, 8000, theirs.port].map((port) => [host, port])),
-    ...database.map((host): Target => [host, MYSQL_PORT]),
-    [theirs.envId, 80],
-  ];
-  const itself: Target = [own.own[0]!, 8000];
-  expect(await reached([...targets, itself])).toEqual([itself]);
-  // What was knocked at is there: from the host it answers.
-  expect(await (await fetch(theirs.url)).text()).toBe('private');
-  expect((await fetch(`http://127.0.0.1:${ports[1]}/healthz`)).ok).toBe(true);
-});
+onlyInFull(
+  it,
+  'from inside an env, no other env, no database of one, and no address of the host with berthd answers',
+  async () => {
+    const own = await addressesOf(mine.containerId);
+    const other = await addressesOf(theirs.containerId);
+    // Bridges of other networks come and go with them; the gateways stand for them.
+    const ofHost = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+      name.startsWith('br-')
+        ? []
+        : list!.filter(({ family }) => family === 'IPv4').map(({ address }) => address),
+    );
+    const hosts = new Set([...ofHost, ...own.gateways, ...other.gateways]);
+    const ports = [daemon.address, daemon.httpAddress].map((address) => Number(address.split(':').at(-1)));
+    const database = isFull() ? (await addressesOf(`${theirs.envId}-db`)).own : [];
+    const targets: Target[] = [
+      ...[...hosts].flatMap((host): Target[] => [...ports, theirs.port].map((port) => [host, port])),
+      ...other.own.flatMap((host): Target[] => [80, 8000, theirs.port].map((port) => [host, port])),
+      ...database.map((host): Target => [host, MYSQL_PORT]),
+      [theirs.envId, 80],
+    ];
+    const itself: Target = [own.own[0]!, 8000];
+    expect(await reached([...targets, itself])).toEqual([itself]);
+    // What was knocked at is there: from the host it answers.
+    expect(await (await fetch(theirs.url)).text()).toBe('private');
+    expect((await fetch(`http://127.0.0.1:${ports[1]}/healthz`)).ok).toBe(true);
+  },
+);
 
 describe("another tenant's env and app", () => {
   const GONE = 'env-0123456789ab';

@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import { chosen } from '../../run/extent.mjs';
 import type { Env } from '../../../src/domain/env/model.js';
 import { Death } from '../../support/env/dying-store.js';
@@ -174,17 +175,21 @@ describe('the shared database', () => {
     expect(await ask(alice, '/reach?host=shared-mysql&port=3306')).toBe('reached');
   });
 
-  it('comes back with its data when its container is removed or stopped, and envs find it again', async () => {
-    const env = await deployed('notes');
-    await ask(env, '/add?text=before');
-    await docker('rm', '-f', ...(await serverIds()));
-    expect((await world.operations.reconcile({ dryRun: false })).errors).toEqual([]);
-    expect(await ask(env, '/notes')).toEqual([FIRST_NOTE, 'before']);
-    await world.run('stop', env.id);
-    await docker('rm', '-f', ...(await serverIds()));
-    expect((await world.run('start', env.id)).last).toMatchObject({ type: 'succeeded' });
-    expect(await ask(env, '/notes')).toEqual([FIRST_NOTE, 'before']);
-  });
+  onlyInFull(
+    it,
+    'comes back with its data when its container is removed or stopped, and envs find it again',
+    async () => {
+      const env = await deployed('notes');
+      await ask(env, '/add?text=before');
+      await docker('rm', '-f', ...(await serverIds()));
+      expect((await world.operations.reconcile({ dryRun: false })).errors).toEqual([]);
+      expect(await ask(env, '/notes')).toEqual([FIRST_NOTE, 'before']);
+      await world.run('stop', env.id);
+      await docker('rm', '-f', ...(await serverIds()));
+      expect((await world.run('start', env.id)).last).toMatchObject({ type: 'succeeded' });
+      expect(await ask(env, '/notes')).toEqual([FIRST_NOTE, 'before']);
+    },
+  );
 
   it.each([
     [

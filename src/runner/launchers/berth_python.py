@@ -278,7 +278,8 @@ def zygote(started_as, at_start, began):
         preload()
         warm = Warm(started_as, at_start)
         warm.libc.inherit_file_pages()
-        copied_pages(os.getpid())  # for what that loads: it shall be there before the fork
+        if tells_pages():
+            copied_pages(os.getpid())  # for what that loads: it shall be there before the fork
         # What is frozen is not walked over by collections: its pages stay shared.
         gc.collect()
         gc.freeze()

@@ -166,20 +166,27 @@ export class DockerEnvEngine implements EnvEngine {
         await step;
         removed.push(thing);
       };
-      const containers = await calls.run({ op: 'listContainers', labels }, { signal });
-      await this.#holds.released(containers.map(({ id }) => id));
-      await allDone(
-        containers.map(({ id, name }) => removal({ kind: 'container', name }, removeContainer(calls, id))),
-      );
-      for (const { id } of containers) this.#measures.forget(id);
-      throwIfCancelled(signal);
-      const networks =
-        options.networks === false ? [] : await calls.run({ op: 'listNetworks', labels }, { signal });
-      const volumes = options.volumes ? await calls.run({ op: 'listVolumes', labels }, { signal }) : [];
-      await allDone([
-        ...networks.map(({ id, name }) => removal({ kind: 'network', name }, removeNetwork(calls, id))),
-        ...volumes.map(({ name }) => removal({ kind: 'volume', name }, removeVolume(calls, name))),
-      ]);
+      try {
+        const containers = await calls.run({ op: 'listContainers', labels }, { signal });
+        await this.#holds.released(containers.map(({ id }) => id));
+        await allDone(
+          containers.map(({ id, name }) => removal({ kind: 'container', name }, removeContainer(calls, id))),
+        );
+        for (const { id } of containers) this.#measures.forget(id);
+        throwIfCancelled(signal);
+        const networks =
+          options.networks === false ? [] : await calls.run({ op: 'listNetworks', labels }, { signal });
+        const volumes = options.volumes ? await calls.run({ op: 'listVolumes', labels }, { signal }) : [];
+        await allDone([
+          ...networks.map(({ id, name }) => removal({ kind: 'network', name }, removeNetwork(calls, id))),
+          ...volumes.map(({ name }) => removal({ kind: 'volume', name }, removeVolume(calls, name))),
+        ]);
+      } catch (error) {
+        // Whoever tries again finds and tells only the rest.
+        if (removed.length > 0)
+          this.options.logger.info({ project: projectName, removed }, 'some of a project was removed');
+        throw error;
+      }
       return removed;
     });
   }

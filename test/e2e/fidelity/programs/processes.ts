@@ -96,8 +96,13 @@ export const PROCESSES: Record<string, FidelityProgram> = {
   'fork with hooks and threads': {
     code: python`
       import os, threading
+      go, begin = os.pipe()
+      def hook(when):
+          if when == 'after_in_child': os.read(go, 1)
+          os.write(1, (when + '\n').encode())
+          if when == 'after_in_parent': os.write(begin, b'.')
       for when in ('before', 'after_in_parent', 'after_in_child'):
-          os.register_at_fork(**{when: lambda when=when: os.write(1, (when + '\n').encode())})
+          os.register_at_fork(**{when: lambda when=when: hook(when)})
       def f():
           pid = os.fork()
           if pid == 0:

@@ -28,7 +28,7 @@ export async function checkAside(argv) {
 }
 
 /** A vitest project: its tests, and as failures of their own the files, hooks and whatever else went wrong. */
-export async function vitestProject(project, env) {
+export async function vitestProject(project, env, options = []) {
   const scratch = mkdtempSync(join(tmpdir(), 'berth-test-outcome-'));
   try {
     const file = join(scratch, 'outcome.json');
@@ -36,7 +36,7 @@ export async function vitestProject(project, env) {
       [
         join(root, 'node_modules/.bin/vitest'),
         'run',
-        ...['--project', project],
+        ...['--project', project, ...options],
         ...['--reporter=default', `--reporter=${join(root, 'test/run/vitest-outcome.mjs')}`],
       ],
       { cwd: root, env: { ...env, [OUTCOME_VARIABLE]: file }, show: true },

@@ -16,6 +16,9 @@ import { withTestDaemon } from './test-daemon.mjs';
 
 const node = process.execPath;
 
+/** Unit tests share modules and no state: to load all modules anew for each file takes as long as the tests do. */
+const UNISOLATED = ['--no-isolate'];
+
 /** @type {Stage[]} */
 export const STAGES = [
   { name: 'generated', needs: ['go'], run: () => check([node, 'src/cli/setup/gen.mjs', '--check']) },
@@ -32,7 +35,7 @@ export const STAGES = [
     needs: ['build'],
     run: () => check([node, 'src/cli/setup/readme-tables.mjs', '--check']),
   },
-  { name: 'unit', needs: [], run: (env) => vitestProject('unit', env) },
+  { name: 'unit', needs: [], run: (env) => vitestProject('unit', env, UNISOLATED) },
   // Behind the unit tests, which take every core, and beside those that wait for Docker most of the time.
   { name: 'lint', needs: [], aside: true, run: () => checkAside(['npm', 'run', '--silent', 'lint']) },
   { name: 'types', needs: [], aside: true, run: () => checkAside(['npm', 'run', '--silent', 'types']) },

@@ -6,6 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import type { DockerState } from '#dist/src/engine/docker/availability.js';
 import { createDockerEngine, type DockerEngine } from '#dist/src/engine/docker/create-docker-engine.js';
 import { deferred } from '../../../src/lib/deferred.js';
@@ -166,7 +167,7 @@ describe('Docker', () => {
     old.close();
   });
 
-  it('that accepts and never answers is down, not waited for', async () => {
+  onlyInFull(it, 'that accepts and never answers is down, not waited for', async () => {
     const sockets: Socket[] = [];
     const mute = createServer((socket) => sockets.push(socket)).listen(socketPath);
     await once(mute, 'listening');

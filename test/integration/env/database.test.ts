@@ -300,7 +300,7 @@ describe("a database of an env's own", () => {
     expect(await ask(replaced.env, '/notes')).toEqual([FIRST_NOTE, 'mine']);
   });
 
-  it('that its SQL does not fill names the line, and is undone', async () => {
+  onlyInFull(it, 'that its SQL does not fill names the line, and is undone', async () => {
     const files = { 'sql/start.sql': 'CREATE TABLE a (b INT);\nINSERT INTO c VALUES (1);\n' };
     const database = { provider: 'standalone', initSql: 'sql/start.sql' };
     const { last } = await world.deploy('broken', [...CLI(database), ...plain(files)]);

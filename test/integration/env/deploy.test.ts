@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { onlyInFull } from '../../run/extent.mjs';
 import { Death } from '../../support/env/dying-store.js';
 import { named } from '../../support/env/env-harness.js';
 import { EnvWorld, appFiles, docker, logRequest } from './env-world.js';
@@ -147,7 +148,7 @@ describe('a deployment in Docker', () => {
     await world.expectNothingLeft();
   });
 
-  it('of many apps at once gives each a port and a network of its own', async () => {
+  onlyInFull(it, 'of many apps at once gives each a port and a network of its own', async () => {
     const all = await Promise.all(Array.from({ length: 8 }, (_, n) => world.deploy(`many-${n}`, NODE)));
     expect(all.map((one) => one.last.type)).toEqual(Array(8).fill('succeeded'));
     expect(new Set(all.map((one) => one.env.port)).size).toBe(8);

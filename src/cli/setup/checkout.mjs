@@ -1,6 +1,6 @@
 // Dependencies and build of this checkout, each done only when something it depends on has changed.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './host.mjs';
 import { must } from './processes.mjs';
@@ -40,8 +40,15 @@ export async function ensureBuild(note = () => {}) {
   if (readMark(mark) === digest) return 'up to date';
   note('tsc');
   await must([join(root, 'node_modules/.bin/tsc'), '-p', 'tsconfig.json'], { cwd: root });
+  // npx does that when it meets a checkout first, and not when dist/ is made anew.
+  for (const program of Object.values(programs())) chmodSync(join(root, program), 0o755);
   writeFileSync(mark, digest);
   return 'compiled';
+}
+
+/** @returns {Record<string, string>} paths by the names that they are called by */
+function programs() {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).bin;
 }
 
 /** Names the state of the sources: a berthd started from another one is out of date. */

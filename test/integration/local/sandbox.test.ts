@@ -94,6 +94,18 @@ except OSError as error: print(error.strerror, count < 32)
     expect(sandbox.sandbox.receipt?.killedProcesses).toBeGreaterThan(20);
   });
 
+  it('of inotify are a sixteenth of what the kernel gives root, for whom it counts all sandboxes', async () => {
+    const { stdout } = await sandbox.python(`
+import ctypes
+libc = ctypes.CDLL(None)
+made = 0
+while libc.inotify_init1(0) >= 0: made += 1
+print(made)
+`);
+    const all = Number(readFileSync('/proc/sys/fs/inotify/max_user_instances', 'utf8'));
+    expect(Number(stdout)).toBe(Math.floor(all / 16) + 1);
+  });
+
   it('of time end it', async () => {
     const { end } = await sandbox.python('while True: pass', { wallMs: 200 });
     expect(end.reason).toBe('wall_timeout');

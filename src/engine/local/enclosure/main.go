@@ -1,6 +1,7 @@
-// Command enclosure puts Berth's runner into a sandbox on a host without Docker. It runs twice for each sandbox: `outer` on
-// the host, as root, stages what the sandbox may see and starts bubblewrap in a new user namespace; `inner`, started by
-// bubblewrap inside, sets the last limits, gives up what it is allowed to do and becomes the runner.
+// Command enclosure puts Berth's runner into a sandbox on a host without Docker. It runs three times for each sandbox:
+// `outer` on the host, as root, stages what the sandbox may see and makes a user namespace; `confined` in that limits what
+// the namespace may take of what all of them share, and becomes bubblewrap; `inner`, started by bubblewrap inside, sets the
+// last limits, gives up what it is allowed to do and becomes the runner.
 //
 // The arguments are the stage and its configuration, JSON. It ends with status 125 when it failed itself, and says why on
 // standard error.
@@ -29,7 +30,7 @@ func main() {
 
 func run(arguments []string) error {
 	if len(arguments) != 2 {
-		return fmt.Errorf("usage: enclosure outer|inner CONFIGURATION")
+		return fmt.Errorf("usage: enclosure outer|confined|inner CONFIGURATION")
 	}
 	switch stage := arguments[0]; stage {
 	case "outer":
@@ -42,6 +43,12 @@ func run(arguments []string) error {
 			os.Exit(status)
 		}
 		return err
+	case "confined":
+		var command []string
+		if err := decode(arguments[1], &command); err != nil {
+			return err
+		}
+		return confined(command)
 	case "inner":
 		var c innerConfig
 		if err := decode(arguments[1], &c); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,7 +128,11 @@ func startInUserNamespace(c *outerConfig) (int, error) {
 	for fd := range files {
 		files[fd] = uintptr(fd)
 	}
-	return syscall.ForkExec(c.Bwrap, append([]string{c.Bwrap}, c.Arguments...), &syscall.ProcAttr{
+	command, err := json.Marshal(append([]string{c.Bwrap}, c.Arguments...))
+	if err != nil {
+		return 0, err
+	}
+	return syscall.ForkExec("/proc/self/exe", []string{"enclosure", "confined", string(command)}, &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   []string{"PATH=/usr/local/bin:/usr/bin:/bin"},
 		Files: files,

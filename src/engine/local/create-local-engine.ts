@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, constants, readFile } from 'node:fs/promises';
+import { access, constants, readFile, readdir } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { messageOf } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
@@ -227,8 +227,9 @@ async function openCgroups({ config, owner }: LocalEngineOptions): Promise<Cgrou
 
 async function digestOf(programs: LocalPrograms, launchers: string, parts: string[]): Promise<string> {
   const hash = createHash('sha256');
-  const launcher = ['python.py', 'berth_python.py'].map((file) => join(launchers, file));
-  for (const file of [programs.runner, ...launcher]) hash.update(await readFile(file));
+  const entries = await readdir(launchers, { withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ name }) => join(launchers, name));
+  for (const file of [programs.runner, ...files.sort()]) hash.update(await readFile(file));
   hash.update(JSON.stringify(parts));
   return `sha256:${hash.digest('hex')}`;
 }

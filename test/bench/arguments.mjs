@@ -3,41 +3,37 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SetupError } from '../../src/cli/setup/host.mjs';
 
-/** What `--only` selects, in the order in which it is measured. */
-export const SCENARIOS = [
-  'idle',
-  'execute',
-  'imports',
-  'first-output',
-  'back-to-back',
-  'thousand',
-  'throughput',
-  'tenants',
-  'gvisor',
-  'stream',
-  'deploy',
-  'deploy-db',
-  'deploy-shared',
-  'stop-start',
-  'destroy',
-  'deploy-throughput',
-  'hundred-envs',
-];
+const NODE = 'node:20-slim';
+const MYSQL = 'mysql';
+const COMPOSE = 'compose';
+
+/**
+ * What `--only` selects, in the order in which it is measured, each with what it needs beyond berthd and its sandboxes:
+ * images, and the compose tool.
+ */
+const NEEDS = {
+  idle: [],
+  execute: [],
+  imports: [],
+  'first-output': [],
+  'back-to-back': [],
+  thousand: [],
+  throughput: [],
+  tenants: [],
+  gvisor: [],
+  stream: [],
+  deploy: [NODE, COMPOSE],
+  'deploy-db': [NODE, MYSQL, COMPOSE],
+  'deploy-shared': [NODE, MYSQL],
+  'stop-start': [NODE, COMPOSE],
+  destroy: [NODE, COMPOSE],
+  'deploy-throughput': [NODE],
+  'hundred-envs': [NODE],
+};
+export const SCENARIOS = Object.keys(NEEDS);
 
 /** What `--only` selects with `--profile`. */
 export const PROFILES = ['execute', 'deploy', 'deploy-db', 'deploy-shared'];
-
-const NEEDS_NODE = [
-  'deploy',
-  'deploy-db',
-  'deploy-shared',
-  'stop-start',
-  'destroy',
-  'deploy-throughput',
-  'hundred-envs',
-];
-const NEEDS_MYSQL = ['deploy-db', 'deploy-shared'];
-const NEEDS_COMPOSE = ['deploy', 'deploy-db', 'stop-start', 'destroy'];
 
 const USAGE = `usage: npm run bench -- [--only ${SCENARIOS.join(',')}] [--json FILE]
        npm run bench -- --profile [--only ${PROFILES.join(',')}]`;
@@ -70,12 +66,12 @@ export function parseArguments(argv) {
     throw new SetupError(`--only knows no ${unknown.join(', ') || 'empty list'}.\n${USAGE}`);
   }
   const chosen = known.filter((name) => asked.includes(name));
-  const needs = (names) => names.some((name) => chosen.includes(name));
+  const needed = new Set(chosen.flatMap((name) => NEEDS[name]));
   return {
     scenarios: profile ? [] : chosen,
     jsonFile: values.json === undefined ? undefined : resolve(values.json),
     profiles: profile ? chosen : [],
-    images: [...(needs(NEEDS_NODE) ? ['node:20-slim'] : []), ...(needs(NEEDS_MYSQL) ? ['mysql'] : [])],
-    needsCompose: !profile && needs(NEEDS_COMPOSE),
+    images: [NODE, MYSQL].filter((image) => needed.has(image)),
+    needsCompose: !profile && needed.has(COMPOSE),
   };
 }

@@ -7,10 +7,10 @@ import {
   type Env,
   type EnvEvent,
 } from '../../../clients/typescript/src/index.js';
-import { docker } from '../../support/docker-cli.js';
 import { hostState } from '../../support/host-state.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
 import { berth } from '../cli/berth.js';
+import { removeSharedServer } from '../../support/env/shared-server.js';
 
 const SETTINGS = {
   BERTH_ENV_PORT_FIRST: '18640',
@@ -37,10 +37,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client.close();
   expect(await daemon.stop()).toBe(0);
-  const name = `${daemon.owner}-shared-mysql`;
-  await docker('rm', '-f', '-v', name).catch(() => '');
-  await docker('network', 'rm', `${name}-net`).catch(() => '');
-  await docker('volume', 'rm', `${name}-data`).catch(() => '');
+  await removeSharedServer(daemon.owner);
   expect(await hostState(daemon.stateDir)).toEqual(before);
   await daemon.dispose();
 });

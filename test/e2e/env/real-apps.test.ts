@@ -17,9 +17,9 @@ import {
   type EnvEvent,
 } from '../../../clients/typescript/src/index.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
-import { docker } from '../../support/docker-cli.js';
 import { hostState } from '../../support/host-state.js';
 import { appWithPackages } from '../../support/published-packages.js';
+import { removeSharedServer } from '../../support/env/shared-server.js';
 
 const APPS = resolve(import.meta.dirname, '../../apps');
 const PLAIN_APPS = ['static-site', 'slow-start', 'short-lived', 'endless-log'];
@@ -60,10 +60,7 @@ afterEach(async () => {
 afterAll(async () => {
   client.close();
   expect(await daemon.stop()).toBe(0);
-  const server = `${daemon.owner}-shared-mysql`;
-  await docker('rm', '-f', '-v', server).catch(() => '');
-  await docker('network', 'rm', `${server}-net`).catch(() => '');
-  await docker('volume', 'rm', `${server}-data`).catch(() => '');
+  await removeSharedServer(daemon.owner);
   expect(await hostState(daemon.stateDir)).toEqual(before);
   await daemon.dispose();
   await rm(appsPath, { recursive: true });

@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readCompose } from '#dist/src/domain/env/compose/check.js';
 import { onlyInFull } from '../../run/extent.mjs';
 import type { Env } from '../../../src/domain/env/model.js';
 import { compose, hasCompose } from '../../support/compose.js';
-import { appFiles, docker, EnvWorld } from './env-world.js';
+import { docker } from '../../support/docker-cli.js';
+import { appFiles, type EnvWorld, inEnvWorld } from './env-world.js';
 
 const ENV_ID = 'env-0123456789ab';
 const LEAST = {
@@ -86,16 +87,7 @@ it.runIf(hasCompose)('a service of a compose file has the hash that docker compo
 
 describe.runIf(hasCompose)('the project of an env', () => {
   let world: EnvWorld;
-  beforeAll(async () => {
-    world = await EnvWorld.open();
-  });
-  afterEach(async () => {
-    await world.destroyAll();
-    await world.expectNothingLeft();
-  });
-  afterAll(async () => {
-    await world.close();
-  });
+  inEnvWorld((opened) => (world = opened));
 
   const SERVER = `
     console.log(process.env.WORDS);

@@ -9,7 +9,9 @@ import type { Env } from '../../../src/domain/env/model.js';
 import { Death } from '../../support/env/dying-store.js';
 import { named } from '../../support/env/env-harness.js';
 import { installPackage } from '../../support/npm-packages.mjs';
-import { appFiles, docker, EnvWorld } from './env-world.js';
+import { docker } from '../../support/docker-cli.js';
+import { appFiles, EnvWorld } from './env-world.js';
+import { removeSharedServer } from '../../support/env/shared-server.js';
 
 const NOTES = resolve(import.meta.dirname, '../../apps/notes');
 const FIRST_NOTE = `from; the "app" 's file`;
@@ -31,7 +33,7 @@ afterEach(async () => {
   expect(await readdir(world.config.basePath).catch(() => [])).toEqual([]);
 });
 afterAll(async () => {
-  await world.removeSharedServer();
+  await removeSharedServer(world.owner);
   await world.expectNothingLeft();
   await world.close();
 });

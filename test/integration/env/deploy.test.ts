@@ -1,10 +1,11 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { onlyInFull } from '../../run/extent.mjs';
 import { Death } from '../../support/env/dying-store.js';
 import { named } from '../../support/env/env-harness.js';
-import { EnvWorld, appFiles, docker, logRequest } from './env-world.js';
+import { docker } from '../../support/docker-cli.js';
+import { type EnvWorld, appFiles, logRequest, inEnvWorld } from './env-world.js';
 
 const NODE_SERVER = `
 require('http').createServer((request, response) => {
@@ -29,16 +30,7 @@ http.server.HTTPServer(('0.0.0.0', int(os.environ['PORT'])), Hello).serve_foreve
 const PYTHON = appFiles({ runtimeType: 'python', containerPort: 8000 }, { 'app.py': PYTHON_SERVER });
 
 let world: EnvWorld;
-beforeAll(async () => {
-  world = await EnvWorld.open();
-});
-afterEach(async () => {
-  await world.destroyAll();
-  await world.expectNothingLeft();
-});
-afterAll(async () => {
-  await world.close();
-});
+inEnvWorld((opened) => (world = opened));
 
 describe('a deployment in Docker', () => {
   it('of a node app answers at its URL with its variables, hardened and limited', async () => {

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { DatabasePasswords } from '#dist/src/domain/database/passwords.js';
 import { DatabaseProviderRegistry } from '#dist/src/domain/database/provider.js';
 import { SharedDatabaseProvider } from '#dist/src/domain/database/shared.js';
@@ -23,17 +21,13 @@ import { isTerminal, type EnvEvent } from '../../../src/domain/env/model.js';
 import type { LogRequest } from '../../../src/domain/env/logs/request.js';
 import type { DeployRequest } from '../../../src/domain/env/requests.js';
 import type { EnvStore } from '../../../src/domain/env/store.js';
+import { docker } from '../../support/docker-cli.js';
 import { SilentLogger } from '../../support/silent-logger.js';
 
-const run = promisify(execFile);
 const TEMPLATES = join(import.meta.dirname, '../../../templates');
 const MIB = 1024 * 1024;
 /** What `npm test` found or built. */
 export const MYSQL_IMAGE = process.env['BERTH_TEST_MYSQL_IMAGE'] ?? 'mysql:9';
-
-export async function docker(...args: string[]): Promise<string> {
-  return (await run('docker', args)).stdout.trim();
-}
 
 /** The env domain over real Docker and SQLite, with an owner, ports and subnets of its own. */
 export class EnvWorld {
@@ -149,14 +143,6 @@ export class EnvWorld {
     ]);
   }
 
-  /** Removes the shared server with its data; envs that use it are gone by then. */
-  async removeSharedServer(): Promise<void> {
-    const name = `${this.owner}-shared-mysql`;
-    await docker('rm', '-f', '-v', name).catch(() => '');
-    await docker('network', 'rm', `${name}-net`).catch(() => '');
-    await docker('volume', 'rm', `${name}-data`).catch(() => '');
-  }
-
   request(appId: string, files: AppFile[], more: Partial<DeployRequest> = {}): DeployRequest {
     return { tenant: 'default', userId: 'alice', systemId: 'school', appId, requestId: '', files, ...more };
   }
@@ -228,4 +214,15 @@ export function logRequest(envId: string, more: Partial<LogRequest> = {}): LogRe
     stream: undefined,
     ...more,
   };
+}
+
+/** A world for the tests of a file or suite, each of which leaves nothing in it. `take` is given it before the first. */
+export function inEnvWorld(take: (world: EnvWorld) => void): void {
+  let world: EnvWorld;
+  beforeAll(async () => take((world = await EnvWorld.open())));
+  afterEach(async () => {
+    await world.destroyAll();
+    await world.expectNothingLeft();
+  });
+  afterAll(() => world.close());
 }

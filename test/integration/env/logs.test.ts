@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LogRequest } from '../../../src/domain/env/logs/request.js';
 import type { ToldEntry } from '../../../src/domain/env/logs/env-logs.js';
 import { DockerProxy } from '../../support/docker-proxy.js';
-import { EnvWorld, appFiles, docker, logRequest } from './env-world.js';
+import { docker } from '../../support/docker-cli.js';
+import { EnvWorld, appFiles, logRequest } from './env-world.js';
 
 const MIB = 1024 * 1024;
 

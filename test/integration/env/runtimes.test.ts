@@ -1,19 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { RuntimeRegistry, BUILT_IN_RUNTIMES } from '#dist/src/domain/runtime/registry.js';
 import { phpRuntime } from '../../support/env/php-runtime.js';
-import { appFiles, docker, EnvWorld } from './env-world.js';
+import { docker } from '../../support/docker-cli.js';
+import { appFiles, type EnvWorld, inEnvWorld } from './env-world.js';
 
 let world: EnvWorld;
-beforeAll(async () => {
-  world = await EnvWorld.open();
-});
-afterEach(async () => {
-  await world.destroyAll();
-  await world.expectNothingLeft();
-});
-afterAll(async () => {
-  await world.close();
-});
+inEnvWorld((opened) => (world = opened));
 
 /** Runs the health check of an env's container, as Docker does. */
 async function healthOf(envId: string, change: (part: string) => string = (part) => part): Promise<void> {

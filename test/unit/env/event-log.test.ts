@@ -66,6 +66,14 @@ async function take(events: AsyncIterable<EnvEvent>, count: number): Promise<num
   return seqs;
 }
 
+const CANCELLED: EnvEventBody = {
+  type: 'cancelled',
+  kind: 'deploy',
+  message: '',
+  undoErrors: [],
+  elapsedMs: 0,
+};
+
 const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, index) => from + index);
 
 describe('EnvEventLog', () => {
@@ -120,14 +128,9 @@ describe('EnvEventLog', () => {
       body: { type: 'warning', code, message: '' } as const,
     });
     await log.commit({ events: [event('op-1', 'A'), event('', 'B')] });
-    const body: EnvEventBody = {
-      type: 'cancelled',
-      kind: 'deploy',
-      message: '',
-      undoErrors: [],
-      elapsedMs: 0,
-    };
-    await log.commit({ events: [event('op-2', 'C'), { envId: ENV.id, operationId: 'op-1', body }] });
+    await log.commit({
+      events: [event('op-2', 'C'), { envId: ENV.id, operationId: 'op-1', body: CANCELLED }],
+    });
     await log.commit({ events: [event('op-3', 'D')] });
     expect(await following).toEqual([1, 4]);
   });
@@ -135,14 +138,7 @@ describe('EnvEventLog', () => {
   it('ends at once for a reader that has had the terminal event, and refuses an operation that there is not', async () => {
     const { log, write } = await openLog();
     await write(120);
-    const body: EnvEventBody = {
-      type: 'cancelled',
-      kind: 'deploy',
-      message: '',
-      undoErrors: [],
-      elapsedMs: 0,
-    };
-    await log.commit({ events: [{ envId: ENV.id, operationId: 'op-1', body }] });
+    await log.commit({ events: [{ envId: ENV.id, operationId: 'op-1', body: CANCELLED }] });
     const { signal } = new AbortController();
     const again = (operationId: string, afterSeq: number) =>
       take(log.followAgain({ operationId, env: ENV, afterSeq }, signal), 200);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRows, type EnvRow, type Rows } from './rows.js';
+import { sharedServerOf } from '../../../support/env/shared-server.js';
 
 /** Where a berthd keeps what it has, and the docker CLI that sees its Docker. */
 export interface Place {
@@ -126,7 +127,7 @@ function ofOne(env: EnvRow, containers: string[][], networks: string[][]): strin
 
 /** Schemas and users on the shared server, where there is one. */
 async function databases({ owner, docker }: Place, { live }: Rows): Promise<string[]> {
-  const server = `${owner}-shared-mysql`;
+  const server = sharedServerOf(owner);
   if ((await docker('ps', '-q', '--filter', `name=^${server}$`)) === '') return [];
   const sql = `
     SELECT 'schema', schema_name FROM information_schema.schemata

@@ -1,8 +1,9 @@
-import { afterAll, describe, expect, it } from 'vitest';
-import { chosen, isFull } from '../../../run/extent.mjs';
+import { afterAll, expect, it } from 'vitest';
+import { chosen, isFull, onlyInFull } from '../../../run/extent.mjs';
 import type { AppName } from './apps.js';
 import { EXPIRY, FAILING_DEPLOY, lifeOf, type TriedOperation } from './operations.js';
 import { outcomeTable, publish } from './outcome-table.js';
+import { restartTests } from './restarts.js';
 import { attempt, caseName, discover, modesOf, pointName, type Case, type Outcome } from './trial.js';
 import { FailpointWorld, type WorldOptions } from './world.js';
 
@@ -76,59 +77,61 @@ function beyond(app: AppName, cases: readonly Case[]): Case[] {
   );
 }
 
-describe('berthd fails, waits or is killed at each commit, Docker call and SQL call', () => {
-  it(
-    'of the life of a plain env',
-    async () => {
-      const operations = lifeOf('plain').filter(({ name }) => isFull() || SAMPLED_OPERATIONS.includes(name));
-      const wrong = await matrix(operations, {}, (cases) =>
-        chosen('failpoint cases', cases, caseName, SAMPLE),
-      );
-      expect(wrong).toEqual([]);
-    },
-    HOUR,
-  );
-});
+const WHAT = 'berthd fails, waits or is killed at each commit, Docker call and SQL call ';
 
-describe.runIf(isFull())('and also', () => {
-  it(
-    'of a deployment that fails and of its undo',
-    async () => {
-      expect(await matrix([FAILING_DEPLOY], {}, (cases) => cases)).toEqual([]);
-    },
-    HOUR,
-  );
+it(
+  WHAT + 'of the life of a plain env',
+  async () => {
+    const operations = lifeOf('plain').filter(({ name }) => isFull() || SAMPLED_OPERATIONS.includes(name));
+    const wrong = await matrix(operations, {}, (cases) => chosen('failpoint cases', cases, caseName, SAMPLE));
+    expect(wrong).toEqual([]);
+  },
+  HOUR,
+);
 
-  // What a plain env passes too is tried with it: here are the places that a database adds.
-  it(
-    'of the life of an env with a schema on the shared server',
-    async () => {
-      const wrong = await matrix([...lifeOf('plain'), ...lifeOf('shared')], { lanes: 1 }, (cases) =>
-        beyond('plain', cases),
-      );
-      expect(wrong).toEqual([]);
-    },
-    HOUR,
-  );
+onlyInFull(
+  it,
+  WHAT + 'of a deployment that fails and of its undo',
+  async () => {
+    expect(await matrix([FAILING_DEPLOY], {}, (cases) => cases)).toEqual([]);
+  },
+  HOUR,
+);
 
-  it(
-    'of the life of an env with a database server of its own, by errors and kill -9',
-    async () => {
-      const wrong = await matrix([...lifeOf('plain'), ...lifeOf('standalone')], { lanes: 1 }, (cases) =>
-        beyond('plain', cases).filter(({ mode }) => mode === 'error' || mode === 'kill'),
-      );
-      expect(wrong).toEqual([]);
-    },
-    HOUR,
-  );
+// What a plain env passes too is tried with it: here are the places that a database adds.
+onlyInFull(
+  it,
+  WHAT + 'of the life of an env with a schema on the shared server',
+  async () => {
+    const wrong = await matrix([...lifeOf('plain'), ...lifeOf('shared')], { lanes: 1 }, (cases) =>
+      beyond('plain', cases),
+    );
+    expect(wrong).toEqual([]);
+  },
+  HOUR,
+);
 
-  it(
-    'of the end of an env whose time is over',
-    async () => {
-      expect(
-        await matrix([EXPIRY], { env: { BERTH_ENV_SWEEP_INTERVAL_MS: '300' } }, (cases) => cases),
-      ).toEqual([]);
-    },
-    HOUR,
-  );
-});
+onlyInFull(
+  it,
+  WHAT + 'of the life of an env with a database server of its own, by errors and kill -9',
+  async () => {
+    const wrong = await matrix([...lifeOf('plain'), ...lifeOf('standalone')], { lanes: 1 }, (cases) =>
+      beyond('plain', cases).filter(({ mode }) => mode === 'error' || mode === 'kill'),
+    );
+    expect(wrong).toEqual([]);
+  },
+  HOUR,
+);
+
+onlyInFull(
+  it,
+  WHAT + 'of the end of an env whose time is over',
+  async () => {
+    expect(await matrix([EXPIRY], { env: { BERTH_ENV_SWEEP_INTERVAL_MS: '300' } }, (cases) => cases)).toEqual(
+      [],
+    );
+  },
+  HOUR,
+);
+
+restartTests();

@@ -1,5 +1,5 @@
-import { afterAll, describe, expect, it } from 'vitest';
-import { isFull, onlyInFull } from '../../../run/extent.mjs';
+import { afterAll, expect, it } from 'vitest';
+import { onlyInFull } from '../../../run/extent.mjs';
 import { docker } from '../../../support/docker-cli.js';
 import { SecondDocker } from '../../../support/second-docker.js';
 import type { AppName } from './apps.js';
@@ -25,7 +25,6 @@ const STEPS = [
 ];
 
 const table: string[][] = [];
-afterAll(() => console.log(table.map((row) => row.join('  ')).join('\n')));
 
 /**
  * Deploys and does something at the beginning of a step, which is held open meanwhile; then waits for berthd to settle,
@@ -65,55 +64,58 @@ async function disturbed(
   return wrong.map((text) => `${what} at ${step}: ${text}`);
 }
 
-// No suite around them: the sample leaves both out, and a suite without tests is a failure.
-for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-  onlyInFull(
-    it,
-    `dockerd is restarted in mid-deployment by ${signal}, at each of the twelve steps`,
-    async () => {
-      const second = await SecondDocker.start();
-      const wrong: string[] = [];
-      try {
-        await second.take(PYTHON);
-        await second.take(MYSQL);
-        const world = await FailpointWorld.open({
-          lane: 9,
-          docker: second.docker,
-          env: { BERTH_DOCKER_HOST: second.host },
-        });
-        try {
-          for (const step of STEPS) {
-            const app = step === 'prepare_database' ? 'shared' : 'plain';
-            wrong.push(
-              ...(await disturbed(world, app, step, `dockerd ${signal}`, async () => {
-                const seen = new Set(world.daemon.log);
-                await second.stop(signal);
-                await second.start();
-                await world.daemon.logged((line) => !seen.has(line) && line.msg === 'docker is up');
-              })),
-            );
-          }
-        } finally {
-          wrong.push(...(await world.close()));
-        }
-      } finally {
-        wrong.push(...(await second.dispose()));
-      }
-      expect(wrong).toEqual([]);
-    },
-    HOUR,
-  );
-}
-
 /** The server's process dies; its restart policy, or Berth, brings it back. */
 async function crash(container: string): Promise<void> {
   const pid = Number(await docker('inspect', '--format', '{{.State.Pid}}', container).catch(() => '0'));
   if (pid > 0) process.kill(pid, 'SIGKILL');
 }
 
-describe.runIf(isFull())('MySQL is restarted in mid-deployment', () => {
-  it(
-    'the shared one, at each of the twelve steps',
+/** Docker, and MySQL, are restarted while a deployment is under way. Prints how each deployment ended. */
+export function restartTests(): void {
+  afterAll(() => table.length > 0 && console.log(table.map((row) => row.join('  ')).join('\n')));
+
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    onlyInFull(
+      it,
+      `dockerd is restarted in mid-deployment by ${signal}, at each of the twelve steps`,
+      async () => {
+        const second = await SecondDocker.start();
+        const wrong: string[] = [];
+        try {
+          await second.take(PYTHON);
+          await second.take(MYSQL);
+          const world = await FailpointWorld.open({
+            lane: 9,
+            docker: second.docker,
+            env: { BERTH_DOCKER_HOST: second.host },
+          });
+          try {
+            for (const step of STEPS) {
+              const app = step === 'prepare_database' ? 'shared' : 'plain';
+              wrong.push(
+                ...(await disturbed(world, app, step, `dockerd ${signal}`, async () => {
+                  const seen = new Set(world.daemon.log);
+                  await second.stop(signal);
+                  await second.start();
+                  await world.daemon.logged((line) => !seen.has(line) && line.msg === 'docker is up');
+                })),
+              );
+            }
+          } finally {
+            wrong.push(...(await world.close()));
+          }
+        } finally {
+          wrong.push(...(await second.dispose()));
+        }
+        expect(wrong).toEqual([]);
+      },
+      HOUR,
+    );
+  }
+
+  onlyInFull(
+    it,
+    'the shared MySQL is restarted in mid-deployment, at each of the twelve steps',
     async () => {
       const world = await FailpointWorld.open({ lane: 8 });
       const wrong: string[] = [];
@@ -133,8 +135,9 @@ describe.runIf(isFull())('MySQL is restarted in mid-deployment', () => {
     HOUR,
   );
 
-  it(
-    "an env's own, at each step that it is there for",
+  onlyInFull(
+    it,
+    "an env's own MySQL is restarted in mid-deployment, at each step that it is there for",
     async () => {
       const world = await FailpointWorld.open({ lane: 8 });
       const wrong: string[] = [];
@@ -150,4 +153,4 @@ describe.runIf(isFull())('MySQL is restarted in mid-deployment', () => {
     },
     HOUR,
   );
-});
+}

@@ -14,6 +14,7 @@ import { docker as realDocker, ownedBy } from '../../../support/docker-cli.js';
 import { APPS, type AppName } from './apps.js';
 import { violations, type Place } from './invariants.js';
 import { readRows, type EnvRow, type Rows } from './rows.js';
+import { removeSharedServer, sharedServerOf } from '../../../support/env/shared-server.js';
 
 const USER = { userId: 'ada', appId: 'app' };
 
@@ -143,7 +144,7 @@ export class FailpointWorld {
 
   async violations(): Promise<string[]> {
     // What is on a server that is on its way back can be asked when it is there.
-    const server = await this.docker('ps', '-aq', '--filter', `name=^${this.daemon.owner}-shared-mysql$`);
+    const server = await this.docker('ps', '-aq', '--filter', `name=^${sharedServerOf(this.daemon.owner)}$`);
     if (server !== '') await this.client.env.ensureSharedDatabase({ requestId: '' });
     return await violations(this.place);
   }
@@ -156,10 +157,7 @@ export class FailpointWorld {
     const wrong = await this.violations().catch((error: unknown) => [String(error)]);
     this.client.close();
     await this.daemon.stop();
-    const server = `${this.daemon.owner}-shared-mysql`;
-    await this.docker('rm', '-f', '-v', server).catch(() => '');
-    await this.docker('network', 'rm', `${server}-net`).catch(() => '');
-    await this.docker('volume', 'rm', `${server}-data`).catch(() => '');
+    await removeSharedServer(this.daemon.owner, this.docker);
     const left = this.docker === realDocker ? await ownedBy(this.daemon.owner) : [];
     await this.daemon.dispose();
     rmSync(this.directory, { recursive: true });

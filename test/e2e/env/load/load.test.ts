@@ -14,7 +14,7 @@ import {
 import { removeLabelled } from '../../../bench/leftovers.mjs';
 import { extent, isFull } from '../../../run/extent.mjs';
 import { startDaemon, type TestDaemon } from '../../../support/daemon.js';
-import { docker, ownedBy } from '../../../support/docker-cli.js';
+import { ownedBy } from '../../../support/docker-cli.js';
 import { heldByEnvs } from '../../../support/env/held-on-host.js';
 import { SilentLogger } from '../../../support/silent-logger.js';
 import { appOf, FAILURES, type AppKind } from './apps.js';
@@ -28,6 +28,7 @@ import {
   storyOf,
   tenuresOf,
 } from './story.js';
+import { removeSharedServer } from '../../../support/env/shared-server.js';
 
 /** What happens to a deployment besides: to its port, its stream, or itself. */
 type Twist =
@@ -128,7 +129,7 @@ it(
       run.print();
       client.close();
       expect(await daemon.stop()).toBe(0);
-      await removeSharedServer(daemon);
+      await removeSharedServer(daemon.owner);
       expect(await ownedBy(daemon.owner)).toEqual([]);
       expect(await portsInUse(daemon)).toEqual([]);
     } finally {
@@ -139,13 +140,6 @@ it(
     }
   },
 );
-
-async function removeSharedServer({ owner }: TestDaemon): Promise<void> {
-  const name = `${owner}-shared-mysql`;
-  await docker('rm', '-f', '-v', name).catch(() => '');
-  await docker('network', 'rm', `${name}-net`).catch(() => '');
-  await docker('volume', 'rm', `${name}-data`).catch(() => '');
-}
 
 /** Rows of the port table of a daemon that has stopped. */
 async function portsInUse({ stateDir }: TestDaemon): Promise<unknown[]> {

@@ -102,7 +102,7 @@ function runningDaemon() {
     return { pid, argv: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') };
   } catch {
     throw new SetupError(
-      `The dockerd to configure is not found (${PID_FILE} names none that runs on this host). Add the runtime to its configuration by hand.`,
+      `The dockerd to configure is not found (${PID_FILE} names none that runs on this host), so its runtimes stay as they are. Start Docker there, and try again.`,
     );
   }
 }

@@ -1,4 +1,5 @@
 // What stages need before they can run, each prepared once and only when a chosen stage needs it.
+import { ensureBubblewrap } from '../../src/cli/setup/bubblewrap.mjs';
 import { ensureBuild } from '../../src/cli/setup/checkout.mjs';
 import { ensureCompose } from '../../src/cli/setup/compose-plugin.mjs';
 import { ensureCrun } from '../../src/cli/setup/crun.mjs';
@@ -37,6 +38,10 @@ const PREPARATIONS = {
   },
   crun: async () => {
     await step('prepare crun', (note) => ensureCrun(IMAGES[0], note));
+    return {};
+  },
+  bubblewrap: async () => {
+    await step('prepare bubblewrap', ensureBubblewrap);
     return {};
   },
   gvisor: async () => {

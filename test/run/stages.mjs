@@ -5,7 +5,7 @@ import { withTestDaemon } from './test-daemon.mjs';
 
 /**
  * @typedef {import('./vitest-outcome.mjs').Outcome} Outcome
- * @typedef {'docker' | 'go' | 'images' | 'cpython' | 'grpcurl' | 'compose' | 'build' | 'crun' | 'gvisor'} Need
+ * @typedef {'docker' | 'go' | 'images' | 'cpython' | 'grpcurl' | 'compose' | 'build' | 'crun' | 'bubblewrap' | 'gvisor'} Need
  * @typedef {object} Stage
  * @property {string} name what `npm test -- NAME` selects
  * @property {Need[]} needs prepared before it, once for all stages; when that fails, so does the stage
@@ -41,13 +41,13 @@ export const STAGES = [
   { name: 'types', needs: [], aside: true, run: () => checkAside(['npm', 'run', '--silent', 'types']) },
   {
     name: 'integration',
-    needs: ['build', 'docker', 'go', 'images', 'crun', 'compose'],
+    needs: ['build', 'docker', 'go', 'images', 'crun', 'bubblewrap', 'compose'],
     sampled: 'tests of images, stores and databases that take long',
     run: (env) => vitestProject('integration', env),
   },
   {
     name: 'e2e',
-    needs: ['build', 'docker', 'go', 'images', 'crun', 'cpython', 'grpcurl', 'compose'],
+    needs: ['build', 'docker', 'go', 'images', 'crun', 'bubblewrap', 'cpython', 'grpcurl', 'compose'],
     sampled: "CPython's own tests, some of envs and of the daemon that take long, and failpoints",
     run: (env) => vitestProject('e2e', env),
   },
@@ -60,7 +60,7 @@ export const STAGES = [
   {
     name: 'hostile',
     // Not gVisor: where it is missing, the programs say that they were not tried on it.
-    needs: ['build', 'docker', 'images', 'crun'],
+    needs: ['build', 'docker', 'images', 'crun', 'bubblewrap'],
     sampled: 'hostile programs on each engine',
     run: (env) => vitestProject('hostile', env),
   },

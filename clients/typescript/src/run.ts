@@ -57,23 +57,38 @@ export async function collect(events: AsyncIterable<ExecuteEvent>, maxBytes: num
   return toResult(started, ended, output);
 }
 
-/** The events of an execution up to `ended`; a stream that ends without it did not complete, and that is an error. */
+/**
+ * The events of an execution up to `ended`; a stream that ends without it did not complete, and that is an error. Left
+ * before `ended`, the call is cancelled.
+ */
 export async function* executionEvents(
   responses: AsyncIterable<ExecuteResponse>,
 ): AsyncGenerator<ExecuteEvent, void, undefined> {
+  const messages = responses[Symbol.asyncIterator]();
   let ended = false;
   try {
-    // Read past the terminal event, so that the call comes to its own end and need not be cancelled.
-    for await (const { event } of responses) {
-      if (event === undefined || ended) continue;
+    for (let next = await messages.next(); next.done !== true; next = await messages.next()) {
+      const { event } = next.value;
+      if (event === undefined) continue;
       ended = event.event?.$case === 'ended';
       yield event;
+      if (ended) return;
     }
-  } catch (error) {
-    // What breaks after the terminal event has no one left to concern.
-    if (!ended) throw error;
+  } finally {
+    // Nothing more is said behind the terminal event, and its reader need not wait for the call's own end.
+    if (ended) void toItsEnd(messages);
+    else await messages.return?.();
   }
-  if (!ended) throw incomplete();
+  throw incomplete();
+}
+
+/** So that the call need not be cancelled. What breaks now has no one left to concern. */
+async function toItsEnd(messages: AsyncIterator<unknown>): Promise<void> {
+  try {
+    while ((await messages.next()).done !== true);
+  } catch {
+    // The execution has ended.
+  }
 }
 
 function incomplete(): BerthRpcError {

@@ -3,7 +3,7 @@ import { timed } from '../measure/interleaved.mjs';
 import { checkOutput, program } from '../measure/program.mjs';
 
 /**
- * One execution from the call to the end of its stream, in milliseconds.
+ * One execution from the call to its terminal event, in milliseconds.
  *
  * @param {{prelude?: string, isolation?: number}} [options]
  */

@@ -98,7 +98,6 @@ async function observe(client, round) {
         text += event.value.data.toString();
         break;
       case 'ended':
-        seen.endedMs = since();
         seen.exitCode = event.value.exitCode;
         seen.runnerMs = event.value.usage.wallMs;
         seen.programCpuMs = event.value.usage.userCpuMs + event.value.usage.systemCpuMs;
@@ -129,10 +128,9 @@ function ping(client) {
 
 const LINES = [
   ['bareMs', 'bare python, for comparison'],
-  ['wholeMs', 'whole execution, from the call to the end of its stream'],
+  ['wholeMs', 'whole execution, from the call to its terminal event'],
   ['startedMs', '  STARTED reached the client after'],
   ['outputMs', '  the first output after'],
-  ['endedMs', '  ENDED after'],
   ['runnerMs', "of it in the sandbox, from the runner's START to the program's end (usage.wall)"],
   ['aroundMs', 'of it around: client, gRPC, berthd, worker hop, Docker stream, both ways'],
   ['pingMs', '  a unary gRPC call that does nothing'],

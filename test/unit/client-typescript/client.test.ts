@@ -116,6 +116,28 @@ test('a stream without its terminal event did not complete', async () => {
   await expect(berth.run({ source: CODE })).rejects.toMatchObject({ code: status.UNAVAILABLE });
 });
 
+test('a result is there with its terminal event; the call then comes to its own end and is not cancelled', async () => {
+  const begun = deferred<ExecuteCall>();
+  const berth = await connected({
+    sandbox: {
+      execute(call) {
+        send(call, 1, { $case: 'started', value: {} });
+        send(call, 2, { $case: 'ended', value: { reason: EndReason.EXITED, exitCode: 4 } });
+        begun.resolve(call);
+      },
+    },
+    env: { listEnvs: (_call, callback) => callback(null, { envs: [], nextPageToken: '' }) },
+  });
+
+  expect((await berth.run({ source: CODE })).exitCode).toBe(4);
+
+  const call = await begun.promise;
+  // A cancel would have come before this on the same connection.
+  await berth.env.listEnvs();
+  expect(call.cancelled).toBe(false);
+  call.end();
+});
+
 test('errors carry reason, metadata, violations and the time of the next try', async () => {
   const berth = await connected({
     env: {

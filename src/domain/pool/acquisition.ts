@@ -74,7 +74,7 @@ export class Acquisition {
     const ready = this.tryAcquire(tenant, startedAt, options.missReason);
     if (ready !== undefined) return ready;
     budget.check(creations.cost);
-    if (slots.size >= max && slots.count('kept') > 0) turnover.waited(initial);
+    if (slots.size >= max && slots.count('kept') > 0) turnover.waited(initial, max);
     const { signal, onProgress, patient = false } = options;
     const timeoutMs = options.timeoutMs ?? this.pool.acquireTimeoutMs;
     const { lease, waiter } = queue.wait({

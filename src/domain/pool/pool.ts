@@ -67,6 +67,7 @@ export class SandboxPool {
   readonly #creations: Creations;
   readonly #life: SlotLife;
   readonly #warmTarget: WarmTarget;
+  readonly #turnover: Turnover;
   readonly #reconciler: Reconciler;
   readonly #acquisition: Acquisition;
   readonly #end: EndOfLife;
@@ -88,7 +89,7 @@ export class SandboxPool {
     const departures = new Departures();
     const removals = new Removals(budget, log);
     const warmTarget = (this.#warmTarget = new WarmTarget(settings, now));
-    const turnover = new Turnover();
+    const turnover = (this.#turnover = new Turnover());
     const shared = { lifecycle: this.#lifecycle, slots: this.#slots, settings };
     const life = (this.#life = new SlotLife({
       ...shared,
@@ -292,7 +293,7 @@ export class SandboxPool {
   maintain(): void {
     if (this.#lifecycle.phase === 'closed') return;
     const now = this.#now();
-    if (this.#slots.count('leased') === 0) this.#warmTarget.relax();
+    if (this.#slots.count('leased') === 0 && this.#warmTarget.relax()) this.#turnover.ceased();
     for (const slot of this.#slots.all().values()) {
       const cause = overdue(slot, this.#settings, now);
       if (cause !== undefined) this.#life.destroy(slot, cause);

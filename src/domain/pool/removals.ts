@@ -20,12 +20,12 @@ export class Removals {
     this.#stopped = true;
   }
 
-  /** Resolves when it is gone, or given up. Never rejects. */
-  async remove(sandbox: AnySandbox, cost: Promised): Promise<void> {
+  /** Resolves when it is gone, or given up. Never rejects. `isPatient`: as `SandboxInstance.destroy`. */
+  async remove(sandbox: AnySandbox, cost: Promised, isPatient: boolean): Promise<void> {
     this.budget.leaves(cost);
     for (;;) {
       try {
-        await sandbox.destroy();
+        await sandbox.destroy(isPatient);
         break;
       } catch (error) {
         this.log.error(

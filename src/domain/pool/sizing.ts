@@ -14,8 +14,8 @@ export interface SizingInput {
   warmTarget: number;
   /** Requests that wait and that nothing ready serves. */
   waiting: number;
-  /** Fresh sandboxes wanted at the cost of kept ones, before anybody waits for them. */
-  ahead: number;
+  /** What is wanted at the cost of kept ones, before anybody waits for it: fresh sandboxes, and then empty places. */
+  ahead: { fresh: number; places: number };
   /** Creations at once. */
   parallelCreates: number;
   /** No creation may begin, because the last ones failed. */
@@ -33,7 +33,8 @@ export type SizingStep =
  * lacking comes. `surplusCause`: why an idle sandbox beyond what is wanted goes.
  */
 export function sizingSteps(now: SizingInput, surplusCause: DestroyCause): SizingStep[] {
-  const { creating, max, waiting, warmTarget } = now;
+  const { creating, max, waiting } = now;
+  const warmTarget = Math.max(now.warmTarget, now.ahead.fresh);
   const steps: SizingStep[] = [];
   const destroy = (which: 'oldest_kept' | 'oldest_warm', count: number, cause: DestroyCause): void => {
     if (count > 0) steps.push({ type: 'destroy', which, count, cause });
@@ -43,7 +44,9 @@ export function sizingSteps(now: SizingInput, surplusCause: DestroyCause): Sizin
   // be created, nothing is given up for it ahead of need.
   const coming = creating + now.destroying;
   const room = max - now.size;
-  const ahead = now.holdsBack ? 0 : Math.max(0, Math.min(now.ahead, warmTarget) - now.warm);
+  // Nor is more given up ahead than can be made at once: what is removed meanwhile only delays what is being made.
+  const fresh = Math.max(0, now.ahead.fresh - now.warm);
+  const ahead = now.holdsBack ? 0 : Math.min(fresh + now.ahead.places, now.parallelCreates);
   const displaced = within(waiting + ahead - coming - Math.max(0, room), now.kept);
   destroy('oldest_kept', displaced, 'other_tenant');
 

@@ -11,12 +11,25 @@ import type { MissReason } from './outcome.js';
 import { PoolLease } from './pool-lease.js';
 import type { PoolReport } from './pool-report.js';
 import { failedReceipt } from './recent-resets.js';
+import { RecentTenants } from './recent-tenants.js';
 import type { Removals } from './removals.js';
 import { spent } from './retention.js';
 import type { PoolSettings } from './settings.js';
 import type { SlotTable } from './slot-table.js';
 import type { ReadySlot, Slot } from './slot.js';
 import type { Turnover } from './turnover.js';
+
+/** Of the tenants that are remembered: whoever comes back after so many others would seldom find its own again anyway. */
+const TENANTS_A_PLACE = 2;
+
+/** Nothing is wrong with it, and nothing runs in it: its place is all that is wanted. */
+const MAKING_ROOM: ReadonlySet<DestroyCause> = new Set([
+  'idle',
+  'max_age',
+  'max_uses',
+  'other_tenant',
+  'single_use',
+]);
 
 /** What the pool learns of its sandboxes. */
 export interface SlotLifeListener {
@@ -40,6 +53,7 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
   readonly id: string;
   /** Sandboxes to be replaced as soon as they come back. */
   readonly #recycling = new Set<string>();
+  readonly #tenants = new RecentTenants(() => this.pool.settings().max * TENANTS_A_PLACE);
 
   constructor(
     private readonly pool: {
@@ -96,11 +110,12 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
     miss: MissReason | undefined,
   ): PoolLease {
     const { slots, report, turnover } = this.pool;
-    if (state === 'kept') turnover.returned();
+    const comesBack = this.#tenants.note(tenant);
+    if (state === 'kept' && comesBack) turnover.returned();
     const waitMs = performance.now() - startedAt;
     const now = this.pool.now();
     const lease = new PoolLease(this, sandbox, tenant, miss, '', startedAt, waitMs);
-    slots.set({ state: 'leased', id, sandbox, tenant, createdAt, since: now, lease });
+    slots.set({ state: 'leased', id, sandbox, tenant, comesBack, createdAt, since: now, lease });
     report.acquired(lease, now);
     return lease;
   }
@@ -113,7 +128,7 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
     report.counters.executionMs.add(performance.now() - lease.startedAt);
     const slot = slots.get(lease.sandbox.id);
     if (slot?.state !== 'leased') return;
-    const cause = this.#endOf(slot);
+    const cause = this.#endOf(slot) ?? (this.#passesThrough(slot) ? 'other_tenant' : undefined);
     if (cause === undefined) return void this.#reset(slot);
     this.destroy(slot, cause);
     listener.changed();
@@ -127,7 +142,7 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
     sandbox.onLost = undefined;
     slots.set({ state: 'destroying', id, createdAt, sandbox, cause });
     report.destroyed(sandbox, cause, message);
-    void removals.remove(sandbox, this.pool.cost).then(() => {
+    void removals.remove(sandbox, this.pool.cost, MAKING_ROOM.has(cause)).then(() => {
       slots.delete(id);
       report.counters.destroyed++;
       this.#left(id);
@@ -175,6 +190,15 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
   #endOf(slot: Slot & { state: 'leased' | 'resetting' }): DestroyCause | undefined {
     const { isolation, now } = this.pool;
     return this.#unwanted(slot.id) ?? spent(slot, isolation, this.pool.settings(), now());
+  }
+
+  /**
+   * Whether its place is worth more than the sandbox: one tenant follows the other, the pool does not keep up, and this one was
+   * not here before. The reset would be in the way of who waits, for a sandbox that goes to make room before it is used again.
+   */
+  #passesThrough({ comesBack }: Slot & { state: 'leased' }): boolean {
+    const { slots, turnover } = this.pool;
+    return !comesBack && turnover.isSteady && slots.count('warm') < this.pool.settings().initial;
   }
 
   /** Why a sandbox that comes is not wanted, whatever its own state. */

@@ -15,6 +15,8 @@ export type Slot =
       createdAt: number;
       sandbox: AnySandbox;
       tenant: string;
+      /** Whether the tenant was served not long before. */
+      comesBack: boolean;
       since: number;
       lease: PoolLease;
     }

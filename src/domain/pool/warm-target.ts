@@ -42,9 +42,11 @@ export class WarmTarget {
     this.#count = Math.min(Math.max(count, initial), max);
   }
 
-  /** To be called while no execution runs: wants less once the idle time is over. */
-  relax(): void {
+  /** To be called while no execution runs: wants less once the idle time is over. @returns whether it is */
+  relax(): boolean {
     const { idleTimeoutMs, min } = this.settings();
-    if (this.now() - this.#lastUsedAt >= idleTimeoutMs) this.#count = min;
+    const isOver = this.now() - this.#lastUsedAt >= idleTimeoutMs;
+    if (isOver) this.#count = min;
+    return isOver;
   }
 }

@@ -49,8 +49,11 @@ export interface SandboxInstance {
    * warm-up may be free. @throws BerthError SANDBOX_CREATE_FAILED; nothing may run in it then
    */
   warmedUp?(): void;
-  /** Kills and removes the container. Idempotent; resolves when it is gone. */
-  destroy(): Promise<void>;
+  /**
+   * Kills and removes the container. Idempotent; resolves when it is gone. `isPatient`: nothing runs in it, and where both at
+   * once would only delay each other, what others wait for goes first; a later call that is not patient is not held back.
+   */
+  destroy(isPatient?: boolean): Promise<void>;
 }
 
 export interface PeakMemoryMeter {

@@ -208,18 +208,22 @@ export class Sandbox {
     return undefined;
   }
 
-  /** Removes the container; its uid is free again afterwards. Idempotent, and may be called again when it failed. */
-  destroy(): Promise<void> {
-    this.#destroyed ??= this.#destroy().catch((error: unknown) => {
+  /**
+   * Removes the container; its uid is free again afterwards. Idempotent, and may be called again when it failed. `isPatient`: as
+   * `SandboxInstance.destroy`.
+   */
+  destroy(isPatient = false): Promise<void> {
+    if (this.#destroyed !== undefined && !isPatient) void this.instance.destroy().catch(() => undefined);
+    this.#destroyed ??= this.#destroy(isPatient).catch((error: unknown) => {
       this.#destroyed = undefined;
       throw error;
     });
     return this.#destroyed;
   }
 
-  async #destroy(): Promise<void> {
+  async #destroy(isPatient: boolean): Promise<void> {
     this.session.close();
-    await this.instance.destroy();
+    await this.instance.destroy(isPatient);
     for (const uid of [this.uid, ...this.#uidsToFree.splice(0)]) this.uids.give(uid);
   }
 }

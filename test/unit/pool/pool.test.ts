@@ -89,6 +89,24 @@ describe('SandboxPool', () => {
     expect(factory.mostAtOnce).toBe(3);
   });
 
+  it('one through which tenants pass has more fresh ones and empty places, and keeps the sandboxes of who comes back', async () => {
+    const factory = new FakeFactory({ auto: true });
+    const pool = makePool(factory, { settings: { ...SETTINGS, initial: 1, max: 5 } });
+    const turn = async (tenant: string): Promise<Lease> => {
+      const lease = await pool.acquire(tenant);
+      lease.release();
+      await settle();
+      return lease;
+    };
+    for (const tenant of ['a', 'b', 'c', 'd', 'e', 'f']) await turn(tenant);
+    await Promise.all(['g', 'h', 'i', 'j'].map(turn));
+    expect(pool.count('warm')).toBe(2);
+    expect(pool.size).toBeLessThan(5);
+
+    const first = await turn('j');
+    expect((await turn('j')).sandbox.id).toBe(first.sandbox.id);
+  });
+
   it('a full pool takes nothing ahead of need from tenants who come back', async () => {
     const factory = new FakeFactory({ auto: true });
     const pool = makePool(factory, { settings: { ...SETTINGS, initial: 2, max: 3 } });

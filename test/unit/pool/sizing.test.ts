@@ -11,7 +11,7 @@ const SETTLED: SizingInput = {
   max: 10,
   warmTarget: 3,
   waiting: 0,
-  ahead: 0,
+  ahead: { fresh: 0, places: 0 },
   parallelCreates: 2,
   holdsBack: false,
 };
@@ -53,11 +53,41 @@ describe('the size of a pool', () => {
       [keptGo(1, 'other_tenant')],
     ],
     ['leaves the kept alone while there is room', { warm: 0, kept: 4, size: 9, waiting: 1 }, [create(1)]],
-    ['makes room ahead of need', { warm: 0, kept: 10, size: 10, ahead: 2 }, [keptGo(2, 'other_tenant')]],
-    ['makes no more room ahead than it wants warm', { warm: 3, kept: 7, size: 10, ahead: 9 }, []],
+    [
+      'makes room ahead of need',
+      { warm: 0, kept: 10, size: 10, ahead: { fresh: 2, places: 0 } },
+      [keptGo(2, 'other_tenant')],
+    ],
+    [
+      'makes no more room ahead than it wants warm',
+      { warm: 3, kept: 7, size: 10, ahead: { fresh: 3, places: 0 } },
+      [],
+    ],
+    [
+      'wants more warm where tenants pass through',
+      { warm: 3, kept: 5, size: 8, ahead: { fresh: 5, places: 0 } },
+      [create(2)],
+    ],
+    ['keeps those while they do', { warm: 5, kept: 5, size: 10, ahead: { fresh: 5, places: 0 } }, []],
+    [
+      'empties places beside what is warm',
+      { warm: 3, kept: 7, size: 10, ahead: { fresh: 3, places: 1 } },
+      [keptGo(1, 'other_tenant')],
+    ],
+    ['leaves empty places empty', { warm: 3, kept: 5, size: 8, ahead: { fresh: 3, places: 2 } }, []],
+    [
+      'gives up nothing ahead while an empty place is being filled',
+      { warm: 1, kept: 5, creating: 2, size: 10, ahead: { fresh: 3, places: 2 } },
+      [],
+    ],
+    [
+      'gives up no more ahead than can be made at once',
+      { warm: 0, kept: 10, size: 10, ahead: { fresh: 3, places: 2 } },
+      [keptGo(2, 'other_tenant')],
+    ],
     [
       'gives up nothing ahead while creations fail',
-      { warm: 0, kept: 10, size: 10, ahead: 2, holdsBack: true },
+      { warm: 0, kept: 10, size: 10, ahead: { fresh: 2, places: 0 }, holdsBack: true },
       [],
     ],
     [

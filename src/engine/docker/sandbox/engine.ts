@@ -69,17 +69,18 @@ export class DockerSandboxEngine implements SandboxEngine {
   readonly name = 'docker';
   readonly #gvisor: GvisorOptions;
   /**
-   * Containers that Docker is making. More at once than the cores can carry end no sooner, but all together, so that whoever
-   * waits for the second has waited for two; one after the other, each warms up while Docker makes the next.
+   * Containers that Docker is making, and removes where that can wait. More at once than the cores can carry end no sooner, but
+   * all together, so that whoever waits for the second has waited for two; one after the other, each warms up while Docker makes
+   * the next.
    */
-  readonly #starts: Turns;
+  readonly #turns: Turns;
   #seccompProfile: Promise<string> | undefined;
   /** Undefined where Docker cannot see it. */
   #hostsFile: string | undefined;
 
   constructor(private readonly options: DockerSandboxEngineOptions) {
     this.#gvisor = options.gvisor ?? GVISOR_DEFAULTS;
-    this.#starts = new Turns(
+    this.#turns = new Turns(
       options.sameHost ? Math.max(1, Math.floor(availableParallelism() / CORES_A_START)) : Infinity,
     );
     this.#hostsFile = options.sameHost ? options.hostsFile : undefined;
@@ -98,7 +99,7 @@ export class DockerSandboxEngine implements SandboxEngine {
     const ofCaller = signal ?? new AbortController().signal;
     let end: (() => void) | undefined;
     try {
-      end = await this.#starts.take(ofCaller);
+      end = await this.#turns.take(ofCaller);
       // One that is given up, since Docker hangs, must not hold up others.
       ofCaller.addEventListener('abort', end, { once: true });
       const under = (runtime: string | undefined): Promise<SandboxInstance> =>
@@ -217,7 +218,7 @@ export class DockerSandboxEngine implements SandboxEngine {
       if (socketPath !== undefined) channel.useSocket(socketPath);
       const limitsEnforced = !isGvisor || this.#gvisorHoldsLimits(sandboxId, containerId, pid, spec);
       const outside = { cgroup, showsProcesses: !isGvisor, limitsEnforced };
-      return new DockerSandbox(sandboxId, containerId, channel, outside, calls);
+      return new DockerSandbox(sandboxId, containerId, channel, outside, calls, this.#turns);
     } catch (error) {
       channel.close();
       throw error;

@@ -1,5 +1,6 @@
 import { BerthError, messageOf } from '../../../domain/errors.js';
 import type { PeakMemoryMeter, RunnerChannel, SandboxInstance } from '../../../domain/sandbox/engine.js';
+import type { Turns } from '../../../lib/turns.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
 import { berthErrorFrom, isFailure } from '../docker-error.js';
@@ -20,6 +21,8 @@ export class DockerSandbox implements SandboxInstance {
   readonly countProcesses?: () => number;
   readonly #cgroup: HostCgroup | undefined;
   #destruction: Promise<void> | undefined;
+  /** Aborted when the removal may wait no longer. */
+  #patience = new AbortController();
 
   constructor(
     readonly sandboxId: string,
@@ -27,6 +30,8 @@ export class DockerSandbox implements SandboxInstance {
     readonly channel: RunnerChannel,
     { cgroup, showsProcesses, limitsEnforced }: OutsideView,
     private readonly calls: DockerCalls,
+    /** Of what keeps Docker busy on this host. */
+    private readonly turns: Turns,
   ) {
     this.#cgroup = cgroup;
     this.peakMemory = cgroup?.peakMemory;
@@ -57,7 +62,8 @@ export class DockerSandbox implements SandboxInstance {
   }
 
   /** @throws DOCKER_UNAVAILABLE; may then be called again. */
-  destroy(): Promise<void> {
+  destroy(isPatient = false): Promise<void> {
+    if (!isPatient) this.#patience.abort();
     this.#destruction ??= this.#destroy();
     return this.#destruction;
   }
@@ -65,11 +71,14 @@ export class DockerSandbox implements SandboxInstance {
   async #destroy(): Promise<void> {
     this.channel.close();
     this.#cgroup?.close();
+    const end = await this.turns.take(this.#patience.signal, true).catch(() => undefined);
     try {
       await removeContainer(this.calls, this.containerId);
     } catch (error) {
       this.#destruction = undefined;
       throw berthErrorFrom(error, { doing: `removing sandbox ${this.sandboxId}`, refused: 'DOCKER_ERROR' });
+    } finally {
+      end?.();
     }
   }
 }

@@ -15,7 +15,7 @@ export interface EnvStores {
   leases: LeaseStore;
 }
 
-/** Every commit: `store.claim`, `store.begin(stop)`, `store.commit(create_networks done)`, `store.ports.claim`, … */
+/** Every commit: `store.claim`, `store.begin(stop)`, `store.commit(verify done, mark_running intent)`, `store.ports.claim`, … */
 export function failingStores(points: Failpoints, { envs, ports, leases }: EnvStores): EnvStores {
   const at = <T>(name: string, call: () => Promise<T>): Promise<T> =>
     points.pass(`store.${name}`, call, storeFailures);
@@ -65,14 +65,14 @@ export function failingSql(points: Failpoints, engine: DatabaseServerEngine): Da
   });
 }
 
-/** What the transaction is about: its checkpoint, the operation's new state, or the first event. */
+/** What the transaction is about: its checkpoints, the operation's new state, or the first event. */
 function labelOf({
-  checkpoint,
+  checkpoints = [],
   operation,
   newOperation,
   events = [],
 }: Parameters<EnvStore['commit']>[0]): string {
-  if (checkpoint) return `${checkpoint.step} ${checkpoint.state}`;
+  if (checkpoints.length > 0) return checkpoints.map(({ step, state }) => `${step} ${state}`).join(', ');
   if (operation) return `operation ${operation.state}`;
   if (newOperation) return `new ${newOperation.kind}`;
   const [first] = events;

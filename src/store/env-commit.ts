@@ -1,5 +1,5 @@
 import type { EnvEvent, OperationState } from '../domain/env/model.js';
-import type { EnvPatch, EnvStore, NewEvent } from '../domain/env/store.js';
+import type { CheckpointChange, EnvPatch, EnvStore, NewEvent } from '../domain/env/store.js';
 import { BerthError } from '../domain/errors.js';
 import { assertRequestUnused } from './env-begin.js';
 import { appendEvents } from './event-log.js';
@@ -10,7 +10,7 @@ import type { CheckpointTable, Trx } from './schema.js';
 type Change = Parameters<EnvStore['commit']>[0];
 
 /**
- * See EnvStore.commit. Envs are touched first and in the order of their ids, then the operation, then the checkpoint: every
+ * See EnvStore.commit. Envs are touched first and in the order of their ids, then the operation, then the checkpoints: every
  * transaction of the store takes its locks in this order.
  */
 export async function commit(trx: Trx, change: Change): Promise<EnvEvent[]> {
@@ -30,7 +30,7 @@ export async function commit(trx: Trx, change: Change): Promise<EnvEvent[]> {
     await trx.insertInto('operations').values(operationToRow(change.newOperation)).execute();
   }
   if (change.operation !== undefined) await changeOperation(trx, change.operation, now);
-  if (change.checkpoint !== undefined) await saveCheckpoint(trx, change.checkpoint, now);
+  for (const checkpoint of change.checkpoints ?? []) await saveCheckpoint(trx, checkpoint, now);
   return inOrderOf(news, appended);
 }
 
@@ -89,11 +89,7 @@ async function changeOperation(
   if (numUpdatedRows === 0n) throw new BerthError('INTERNAL', `operation ${change.id} is not in the store`);
 }
 
-async function saveCheckpoint(
-  trx: Trx,
-  change: NonNullable<Change['checkpoint']>,
-  now: number,
-): Promise<void> {
+async function saveCheckpoint(trx: Trx, change: CheckpointChange, now: number): Promise<void> {
   const endedAt = change.state === 'intent' ? null : now;
   const { numUpdatedRows } = await trx
     .updateTable('checkpoints')

@@ -78,6 +78,8 @@ export class SharedServer {
   /** The container, and its start, that is known to answer. */
   #ready = '';
   #bringingUp: Promise<DatabaseServer> | undefined;
+  /** What it said, and in which life. */
+  #capacity: { life: string; connections: number } | undefined;
 
   constructor(private readonly options: SharedServerOptions) {}
 
@@ -117,11 +119,20 @@ export class SharedServer {
     if (!server) return { ...view, state: 'absent' };
     if (!server.running) return { ...view, state: 'unhealthy', message: 'its container does not run' };
     try {
-      return { ...view, state: 'ready', facts: await this.#facts(signal) };
+      const facts = await this.#facts(signal);
+      this.#capacity = { life: lifeOf(server), connections: facts.maxConnections };
+      return { ...view, state: 'ready', facts };
     } catch (error) {
       signal.throwIfAborted();
       return { ...view, state: 'unhealthy', message: messageOf(error) };
     }
+  }
+
+  /** The connections that it takes; undefined: nobody has had a look at it since it was started. Asks Docker alone. */
+  async capacity(signal: AbortSignal): Promise<number | undefined> {
+    const server = await this.options.engine.inspect(signal);
+    const known = server?.running && this.#capacity?.life === lifeOf(server);
+    return known ? this.#capacity?.connections : undefined;
   }
 
   async #bringUp(): Promise<DatabaseServer> {

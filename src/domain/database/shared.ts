@@ -20,6 +20,8 @@ import { databaseVariables } from './variables.js';
 
 /** Connections of an env's user at once, when metadata names no number (seed 000). */
 const DEFAULT_MAX_CONNECTIONS = 5;
+/** Connections that Berth itself may have at once. */
+const ADMINISTRATORS = 16;
 /** MySQL would wait a year for a transaction that somebody left open. */
 const LOCK_WAIT_S = 3;
 const LOCK_WAIT_TIMEOUT = '1205';
@@ -51,10 +53,10 @@ interface Registered {
 export class SharedDatabaseProvider implements DatabaseProvider {
   readonly name = 'shared';
   readonly awaitsAppHealth = true;
-  /** Envs with a row from before this life; undefined: not asked yet. Berth alone writes the table. */
-  #earlier: Set<string> | undefined;
-  /** Envs that this life has made a row for, or may have. */
-  readonly #own = new Set<string>();
+  /** Envs with a row from before this life, with the connections that each may have; undefined: not asked yet. Berth alone writes the table. */
+  #earlier: Map<string, number> | undefined;
+  /** Envs that this life has made a row for, or may have, likewise. */
+  readonly #own = new Map<string, number>();
 
   constructor(private readonly options: SharedProviderOptions) {}
 
@@ -90,7 +92,14 @@ export class SharedDatabaseProvider implements DatabaseProvider {
     { maxConnections = DEFAULT_MAX_CONNECTIONS }: DatabaseRequest,
     signal: AbortSignal,
   ): Promise<{ subject: string; description: string } | undefined> {
-    const { facts } = await this.options.server.look(signal);
+    const { server } = this.options;
+    // To count takes the server several times what all the rest before a deployment does: only where it may come to it.
+    const capacity = await server.capacity(signal);
+    if (capacity !== undefined) {
+      const most = (await this.#mostConnections(signal)) + maxConnections + ADMINISTRATORS;
+      if (most <= capacity) return undefined;
+    }
+    const { facts } = await server.look(signal);
     if (facts === undefined || facts.connections + maxConnections <= facts.maxConnections) return undefined;
     return {
       subject: 'database connections',
@@ -153,11 +162,14 @@ export class SharedDatabaseProvider implements DatabaseProvider {
     if ((await engine.inspect(signal))?.running !== true) return [];
     await server.ensure(signal);
     const rows = await server.administer(
-      `SELECT JSON_OBJECT('envId', env_id, 'schema', schema_name, 'user', user_name) FROM berth.envs;`,
+      `SELECT JSON_OBJECT('envId', env_id, 'schema', schema_name, 'user', user_name, 'connections', max_connections)
+        FROM berth.envs;`,
       signal,
     );
-    const held = rows.map((row) => JSON.parse(row) as { envId: string; schema: string; user: string });
-    this.#earlier ??= new Set(held.map(({ envId }) => envId));
+    const held = rows.map(
+      (row) => JSON.parse(row) as { envId: string; schema: string; user: string; connections: number },
+    );
+    this.#earlier ??= new Map(held.map(({ envId, connections }) => [envId, connections]));
     return held.flatMap(({ envId, schema, user }) => [
       { envId, kind: 'schema' as const, name: schema },
       { envId, kind: 'user' as const, name: user },
@@ -201,8 +213,8 @@ export class SharedDatabaseProvider implements DatabaseProvider {
    * @throws DATABASE_INIT_FAILED when a schema or a user of that name is there which Berth did not make
    */
   async #register(envId: string, wanted: Registered, signal: AbortSignal): Promise<Registered> {
-    this.#own.add(envId);
     const { schema, user, initSql, maxConnections } = wanted;
+    this.#own.set(envId, maxConnections);
     const id = quotedText(envId);
     const row = await this.#select(
       envId,
@@ -313,13 +325,30 @@ export class SharedDatabaseProvider implements DatabaseProvider {
    */
   async #mayHold(envId: string, signal: AbortSignal): Promise<boolean> {
     if (this.#own.has(envId)) return true;
+    if (this.#earlier === undefined && !(await this.options.server.exists(signal))) return false;
+    return (await this.#rowsFromBefore(signal)).has(envId);
+  }
+
+  /** What all envs may have open at once; without end where the server does not answer. */
+  async #mostConnections(signal: AbortSignal): Promise<number> {
+    try {
+      const all = new Map([...(await this.#rowsFromBefore(signal)), ...this.#own]);
+      return [...all.values()].reduce((sum, connections) => sum + connections, 0);
+    } catch {
+      return Infinity;
+    }
+  }
+
+  async #rowsFromBefore(signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
     if (this.#earlier === undefined) {
       const { server } = this.options;
-      if (!(await server.exists(signal))) return false;
       await server.ensure(signal);
-      this.#earlier = new Set(await server.administer('SELECT env_id FROM berth.envs;', signal));
+      const rows = await server.administer('SELECT env_id, max_connections FROM berth.envs;', signal);
+      this.#earlier ??= new Map(
+        rows.map((row) => row.split('\t')).map(([id = '', count]) => [id, Number(count)]),
+      );
     }
-    return this.#earlier.has(envId);
+    return this.#earlier;
   }
 
   #password(envId: string): string {

@@ -13,13 +13,14 @@ import {
   stateChange,
   type Failure,
 } from './operation-end.js';
-import type { Checkpoint, EnvEventBody, Operation, OperationError } from './model.js';
+import type { Checkpoint, OperationError } from './model.js';
+import { joined, type OperationChange } from './operation-change.js';
 import type { Run } from './operation-run.js';
 import type { PlanStep } from './plan.js';
 import type { StepDeps, StepResult } from './steps/context.js';
 import { STEP_RUNS } from './steps/run.js';
 import { UNDO_RUNS } from './steps/undo.js';
-import type { EnvPatch, EnvStore } from './store.js';
+import type { EnvStore } from './store.js';
 
 export interface DeployerDeps extends StepDeps {
   store: EnvStore;
@@ -29,7 +30,8 @@ export interface DeployerDeps extends StepDeps {
 }
 
 /**
- * Carries plans out: commit the intent, run the step, commit the checkpoint with the events that tell of it. On a
+ * Carries plans out: commit the intent, run the step, commit the checkpoint with the events that tell of it, in one
+ * transaction with the intent of the next step, or with the end: each step waits for the disk once. On a
  * failure it takes back what the checkpoints say, in reverse, uncancelled, each undo with its own time limit; errors of
  * the undo are joined to the first cause and never replace it. The last event of an operation is its terminal one, in
  * the same transaction as its end state.
@@ -49,8 +51,8 @@ export class Deployer {
     try {
       let next = from;
       for (let attempt = 1; ; attempt++) {
-        const failure = await this.#forward(run, next);
-        if (!failure) return await this.#succeed(run);
+        const { failure, completed } = await this.#forward(run, next);
+        if (!failure) return await this.#succeed(run, completed);
         const again = attempt < this.deps.config.portAttempts ? retryFrom(run, failure) : undefined;
         if (again === undefined) return await this.#fail(run, failure);
         const undoErrors = await this.#undo(run, again);
@@ -121,7 +123,7 @@ export class Deployer {
             fields(run, { step: step.name, removed }),
             'what a failed removal left was removed',
           );
-        await this.#commit(run, { patch, checkpoint: { ordinal, step, state: 'done', data }, events: [] });
+        await this.#commit(run, { patch, checkpoints: [{ ordinal, step, state: 'done', data }], events: [] });
       } catch (error) {
         if (isBerthError(error, 'STORE_UNAVAILABLE')) throw error;
         const message = `${step.name}: ${messageOf(error)}`;
@@ -146,57 +148,70 @@ export class Deployer {
     return [];
   }
 
-  async #succeed(run: Run): Promise<void> {
+  /** @param completed what the last step left to be committed */
+  async #succeed(run: Run, completed: OperationChange | undefined): Promise<void> {
+    const { context, plan, timings } = run;
+    context.env = { ...context.env, ...completed?.patch };
     const elapsedMs = since(run.beganAt);
-    const { timings } = run;
-    const { kind, decision, states } = run.plan;
+    const { kind, decision, states } = plan;
     const outcome = OUTCOMES[decision];
     const state = states.success;
     const life = lifeAfter(run, this.deps.clock.now());
-    await this.#commit(run, {
-      patch: { state, stateReason: run.plan.reason ?? '', ...life.patch },
-      operation: 'succeeded',
-      events: [
-        ...stateChange(run, state, ''),
-        ...life.events,
-        { type: 'succeeded', kind, state, elapsedMs, timings, outcome, removed: run.removed },
-      ],
-    });
+    await this.#commit(
+      run,
+      joined(completed, {
+        patch: { state, stateReason: plan.reason ?? '', ...life.patch },
+        operation: 'succeeded',
+        events: [
+          ...stateChange(run, state, ''),
+          ...life.events,
+          { type: 'succeeded', kind, state, elapsedMs, timings, outcome, removed: run.removed },
+        ],
+      }),
+    );
     this.deps.logger.info(fields(run, { state, elapsedMs }), `env ${kind} succeeded`);
   }
 
-  async #forward(run: Run, from: number): Promise<Failure | undefined> {
+  /** @returns why it does not go on, or what the last step has left to be committed */
+  async #forward(run: Run, from: number): Promise<{ failure?: Failure; completed?: OperationChange }> {
     const { steps } = run.plan;
     const total = steps.length;
+    let completed: OperationChange | undefined;
     for (const [ordinal, step] of steps.entries()) {
       if (ordinal < from) continue;
-      if (run.signal.aborted) return failureOf(run.signal.reason, step.name, true);
-      await this.#commit(run, {
-        checkpoint: { ordinal, step, state: 'intent', data: {} },
-        events: [{ type: 'step_started', step: step.name, ordinal, total }],
-      });
+      if (run.signal.aborted) {
+        if (completed) await this.#commit(run, completed);
+        return { failure: failureOf(run.signal.reason, step.name, true) };
+      }
+      await this.#commit(
+        run,
+        joined(completed, {
+          checkpoints: [{ ordinal, step, state: 'intent', data: {} }],
+          events: [{ type: 'step_started', step: step.name, ordinal, total }],
+        }),
+      );
       const startedAt = performance.now();
       let result: StepResult;
       try {
         result = await STEP_RUNS[step.name](this.deps, run.context, run.signal);
       } catch (error) {
         run.timings.push({ step: step.name, elapsedMs: since(startedAt) });
-        return await this.#stepFailed(run, ordinal, error, since(startedAt));
+        return { failure: await this.#stepFailed(run, ordinal, error, since(startedAt)) };
       }
       const elapsedMs = since(startedAt);
       run.timings.push({ step: step.name, elapsedMs });
       const { detail, data, patch, warning, removed = [] } = result;
       run.removed.push(...removed);
-      await this.#commit(run, {
+      completed = {
         patch,
-        checkpoint: { ordinal, step, state: 'done', data: data ?? {} },
+        checkpoints: [{ ordinal, step, state: 'done', data: data ?? {} }],
         events: [
           ...(warning ? [{ type: 'warning', ...warning } as const] : []),
           { type: 'step_completed', step: step.name, ordinal, total, elapsedMs, detail },
         ],
-      });
+      };
     }
-    return undefined;
+    return { completed };
   }
 
   async #stepFailed(run: Run, ordinal: number, error: unknown, elapsedMs: number): Promise<Failure> {
@@ -267,7 +282,7 @@ export class Deployer {
       this.deps.logger.info(fields(run, { step: step.name, removed }), 'a step was undone');
       await this.#commit(run, {
         patch,
-        checkpoint: { ordinal, step, state: 'undone' },
+        checkpoints: [{ ordinal, step, state: 'undone' }],
         events: [{ type: 'undo_completed', step: step.name, elapsedMs: since(startedAt), removed }],
       });
       return undefined;
@@ -278,7 +293,7 @@ export class Deployer {
         'an undo failed; reconcile tries again',
       );
       await this.#commit(run, {
-        checkpoint: { ordinal, step, state: 'undo_failed' },
+        checkpoints: [{ ordinal, step, state: 'undo_failed' }],
         events: known?.includes(message)
           ? []
           : [{ type: 'undo_failed', step: step.name, elapsedMs: since(startedAt), message }],
@@ -314,19 +329,19 @@ export class Deployer {
     this.deps.logger.warn(fields(run, { reason, message, step, undoErrors, state }), `env ${kind} failed`);
   }
 
-  async #commit(run: Run, change: DeployerChange): Promise<void> {
+  async #commit(run: Run, change: OperationChange): Promise<void> {
     const { operation, context } = run;
-    const { patch, checkpoint } = change;
+    const { patch, checkpoints = [] } = change;
     await this.deps.events.commit({
       env: patch && { id: context.env.id, patch },
       operation: change.operation && { id: operation.id, state: change.operation, error: change.error },
-      checkpoint: checkpoint && {
+      checkpoints: checkpoints.map(({ ordinal, step, state, data }) => ({
         operationId: operation.id,
-        ordinal: checkpoint.ordinal,
-        step: checkpoint.step.name,
-        state: checkpoint.state,
-        data: checkpoint.data,
-      },
+        ordinal,
+        step: step.name,
+        state,
+        data,
+      })),
       events: change.events.map((body) => ({ envId: context.env.id, operationId: operation.id, body })),
     });
     context.env = { ...context.env, ...patch };
@@ -336,19 +351,6 @@ export class Deployer {
 /** Milliseconds since a moment of `performance.now()`, whole. */
 function since(startedAt: number): number {
   return Math.round(performance.now() - startedAt);
-}
-
-interface DeployerChange {
-  patch?: EnvPatch;
-  operation?: Operation['state'];
-  error?: OperationError;
-  checkpoint?: {
-    ordinal: number;
-    step: PlanStep;
-    state: Checkpoint['state'];
-    data?: Record<string, unknown>;
-  };
-  events: EnvEventBody[];
 }
 
 /** Waits for `work`, but not beyond the signal: an undo that hangs must not hold up the ones before it. */

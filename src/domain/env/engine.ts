@@ -24,8 +24,19 @@ export interface EnvEngine {
   stop(projectName: string, signal?: AbortSignal): Promise<void>;
 
   /**
+   * Stops all containers as `stop` does, and removes what `remove` does: each thing as soon as nothing is in its way. A
+   * container that does not stop is killed; why it did not is in `notStopped`.
+   * @throws CONTAINER_STOP_FAILED when something cannot be removed
+   */
+  down(
+    projectName: string,
+    options: { volumes: boolean; networks?: boolean },
+    signal?: AbortSignal,
+  ): Promise<{ removed: UndoneThing[]; notStopped: string[] }>;
+
+  /**
    * Removes containers, networks (by default) and, when asked, named volumes, whatever state they are in. Returns what was
-   * removed.
+   * removed. @throws as `down`
    */
   remove(
     projectName: string,

@@ -211,7 +211,6 @@ export function resetPlan(previous: EnvState, hasDatabase: boolean): Plan {
     kind: 'reset',
     decision: 'reset',
     steps: [
-      { name: 'stop_containers', undo: 'none' },
       { name: 'remove_containers', undo: 'none' },
       ...(hasDatabase ? [{ name: 'reset_database', undo: 'none' } as const] : []),
       { name: 'create_networks', undo: 'none' },
@@ -222,7 +221,7 @@ export function resetPlan(previous: EnvState, hasDatabase: boolean): Plan {
       { name: 'mark_running', undo: 'none' },
     ],
     states: { during: 'resetting', success: 'running', failure: 'broken' },
-    pointOfNoReturn: { step: 'stop_containers', untouched: previous },
+    pointOfNoReturn: { step: 'remove_containers', untouched: previous },
     onCrash: 'finish',
   };
 }
@@ -236,7 +235,6 @@ export function destroyPlan(hasDatabase: boolean, kind: 'destroy' | 'expire' = '
     kind,
     decision: 'destroy',
     steps: [
-      { name: 'stop_containers', undo: 'none' },
       { name: 'remove_containers', undo: 'none' },
       ...(hasDatabase ? [{ name: 'remove_database', undo: 'none' } as const] : []),
       { name: 'remove_directory', undo: 'none' },

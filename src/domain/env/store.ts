@@ -64,6 +64,14 @@ export interface NotedActivity {
   activity: EnvActivity;
 }
 
+export interface CheckpointChange {
+  operationId: string;
+  ordinal: number;
+  step: string;
+  state: CheckpointState;
+  data?: Record<string, unknown>;
+}
+
 /** What is appended to an env's event log; the store gives it its `seq` and time. */
 export interface NewEvent {
   envId: string;
@@ -118,7 +126,7 @@ export interface EnvStore {
   listUnfinished(): Promise<Operation[]>;
 
   /**
-   * Changes env, operation and checkpoint in any combination and appends events, in one transaction. Ended envs free their
+   * Changes env, operation and checkpoints in any combination and appends events, in one transaction. Ended envs free their
    * key for good. A checkpoint is made or changed; without `data` it keeps what it has.
    * @throws BerthError ENV_NOT_FOUND; ENV_STATE when an ended env would become live again; STORE_UNAVAILABLE with metadata
    * `outcome: unknown` when the connection broke while committing (the change may have been made: read before repeating)
@@ -128,13 +136,7 @@ export interface EnvStore {
     /** An operation that is over already, for its request id. @throws REQUEST_ID_REUSED as `claim` */
     newOperation?: Operation;
     operation?: { id: string; state: OperationState; error?: OperationError | null };
-    checkpoint?: {
-      operationId: string;
-      ordinal: number;
-      step: string;
-      state: CheckpointState;
-      data?: Record<string, unknown>;
-    };
+    checkpoints?: CheckpointChange[];
     events?: NewEvent[];
   }): Promise<EnvEvent[]>;
 

@@ -29,15 +29,19 @@ export interface EventSubscriber {
   lost(reason: string): void;
 }
 
+/** A container, of whomever, has left a network: nothing of it is in the network's way any more. */
+export type DepartureListener = (networkId: string, containerId: string) => void;
+
 /**
- * Whether Docker is there, told by one event stream that stays open: its end is noticed at once, without polling. While
- * Docker is away, a handshake is tried with growing pauses. The same stream carries the events of this owner's containers
- * to whoever subscribed, so that watchers cost no streams.
+ * Whether Docker is there, told by two event streams that stay open: their end is noticed at once, without polling. While
+ * Docker is away, a handshake is tried with growing pauses. One stream carries the events of this owner's containers, the
+ * other one tells of containers that have left networks, of which Docker tells no labels: watchers cost no streams.
  */
 export class DockerAvailability {
   #state: DockerState = { state: 'down', reason: 'not tried yet', since: Date.now() };
   readonly #listeners = new Set<(state: DockerState) => void>();
   readonly #subscribers = new Set<EventSubscriber>();
+  readonly #departureListeners = new Set<DepartureListener>();
   readonly #stopping = new AbortController();
   #loop: Promise<void> | undefined;
 
@@ -62,6 +66,12 @@ export class DockerAvailability {
     return () => this.#subscribers.delete(subscriber);
   }
 
+  /** While Docker is away there are none, and what happened meanwhile is not told later. @returns a function that ends it */
+  onDeparture(listener: DepartureListener): () => void {
+    this.#departureListeners.add(listener);
+    return () => this.#departureListeners.delete(listener);
+  }
+
   /** Resolves when Docker is up, at once where it is. @throws the signal's reason */
   async whenUp(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
@@ -84,6 +94,7 @@ export class DockerAvailability {
     this.#stopping.abort();
     await this.#loop;
     this.#listeners.clear();
+    this.#departureListeners.clear();
   }
 
   async #keepWatching(attempted: () => void): Promise<void> {
@@ -107,7 +118,7 @@ export class DockerAvailability {
     }
   }
 
-  /** Handshake, then the event stream: resolves when Docker is up, `ended` when it no longer is. */
+  /** Handshake, then the event streams: resolves when Docker is up, `ended` when it no longer is. */
   async #connect(): Promise<{ ended: Promise<DockerFailure | undefined> }> {
     const { calls, streams, owner } = this.options;
     const { signal } = this.#stopping;
@@ -119,22 +130,57 @@ export class DockerAvailability {
     streams.apiVersion = apiVersion;
 
     const end = deferred<DockerFailure | undefined>();
-    const stream: DockerStream = await streams.open(
-      { kind: 'events', filters: { type: ['container'], label: [`${OWNER_LABEL}=${owner}`] } },
+    const over = new AbortController();
+    const until = AbortSignal.any([signal, over.signal]);
+    try {
+      await Promise.all([
+        this.#follow(
+          { type: ['container'], label: [`${OWNER_LABEL}=${owner}`] },
+          (event) => {
+            for (const subscriber of [...this.#subscribers]) subscriber.event(event);
+          },
+          end.resolve,
+          until,
+        ),
+        this.#follow(
+          { type: ['network'], event: ['disconnect'] },
+          ({ actorId, attributes }) => {
+            for (const told of [...this.#departureListeners]) told(actorId, attributes['container'] ?? '');
+          },
+          end.resolve,
+          until,
+        ),
+      ]);
+    } catch (error) {
+      over.abort();
+      throw error;
+    }
+    this.#change({ state: 'up', version: answer.version, apiVersion, since: Date.now() });
+    return { ended: end.promise.finally(() => over.abort()) };
+  }
+
+  /** Resolves when the stream is open; it ends with the signal. */
+  async #follow(
+    filters: Record<string, string[]>,
+    take: (event: DockerEvent) => void,
+    ended: (failure: DockerFailure | undefined) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const stream: DockerStream = await this.options.streams.open(
+      { kind: 'events', filters },
       {
         message: (message) => {
           if (message.kind !== 'event') return;
-          for (const subscriber of [...this.#subscribers]) subscriber.event(message.event);
+          take(message.event);
           stream.credit(message.bytes);
         },
-        ended: end.resolve,
+        ended,
       },
       { windowBytes: EVENT_WINDOW_BYTES, signal },
     );
     const cancel = (): void => stream.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
-    this.#change({ state: 'up', version: answer.version, apiVersion, since: Date.now() });
-    return { ended: end.promise.finally(() => signal.removeEventListener('abort', cancel)) };
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
   }
 
   #goDown(failure: DockerFailure | undefined): void {

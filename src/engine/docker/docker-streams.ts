@@ -8,8 +8,8 @@ import type { DockerFailure } from './worker/failure.js';
 import type { FromStream, StreamOpen, StreamTask, ToStream } from './worker/stream-messages.js';
 
 const CLOSE_TIMEOUT_MS = 5_000;
-/** The availability's event stream must open when everything else is at its cap. */
-const RESERVED_STREAMS = 2;
+/** The availability's event streams must open when everything else is at its cap, and the old ones may not be over yet. */
+const RESERVED_STREAMS = 4;
 
 export interface DockerStreamsOptions {
   dockerHost: string;

@@ -242,6 +242,38 @@ describe('a project', () => {
     expect((await engine.envs.startService(project.name, 'db')).state).toBe('running');
   });
 
+  it('is taken down with grace, dependants first, with all its networks and volumes', async () => {
+    project.services = [
+      service('db', ['sleep']),
+      service('web', ['ignores-term'], {
+        stopGraceMs: 1_000,
+        dependsOn: [{ service: 'db', condition: 'service_started' }],
+      }),
+    ];
+    project.volumes = [{ key: 'data', name: `${project.name}_data`, external: false, labels: {} }];
+    const died: string[] = [];
+    await up();
+    const watch = await engine.envs.watch(
+      project.name,
+      (event) => void (event.action === 'die' && died.push(`${event.service} ${event.exitCode}`)),
+      () => undefined,
+    );
+    const begunAt = performance.now();
+    const { removed, notStopped } = await engine.envs.down(project.name, { volumes: true });
+    watch.close();
+    expect(performance.now() - begunAt).toBeGreaterThan(1_000);
+    expect(died).toEqual(['web 137', 'db 0']);
+    expect(notStopped).toEqual([]);
+    expect(removed.map((thing) => thing.kind).toSorted()).toEqual([
+      'container',
+      'container',
+      'network',
+      'volume',
+    ]);
+    await bench.expectNothingLeft();
+    expect(await engine.envs.down(project.name, { volumes: true })).toEqual({ removed: [], notStopped: [] });
+  });
+
   it.skipIf(!hasCompose)('is one that the docker compose command knows', async () => {
     const mounts = [{ type: 'volume' as const, source: 'data', target: '/data', readOnly: false }];
     project.services = [service('web', ['serve', ':8080'], { mounts }), service('db', ['sleep'], { mounts })];

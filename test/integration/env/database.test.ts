@@ -265,7 +265,7 @@ describe('the shared database', () => {
     expect(await ask(env, '/notes')).toEqual([FIRST_NOTE]);
   });
 
-  it.each(chosen('commits at which a deployment with a database is cut off', [11, 13], String, ['11']))(
+  it.each(chosen('commits at which a deployment with a database is cut off', [7, 8], String, ['7']))(
     'is rid of a deployment that was cut off at commit %i',
     async (at) => {
       const death = new Death(at, 'before');

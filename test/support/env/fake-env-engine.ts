@@ -105,12 +105,19 @@ export class FakeEnvEngine implements EnvEngine {
   }
 
   async stop(projectName: string): Promise<void> {
-    await this.#act('stop', projectName, async () => {
-      for (const container of this.projects.get(projectName)?.containers.values() ?? []) {
-        if (container.state !== 'running') continue;
-        await halt(container);
-        this.emit(projectName, { service: container.service, action: 'die', exitCode: 143 });
-      }
+    await this.#act('stop', projectName, () => this.#stop(projectName));
+  }
+
+  /** What `down` could not stop: why not. */
+  readonly notStopped: string[] = [];
+
+  async down(
+    projectName: string,
+    options: { volumes: boolean; networks?: boolean },
+  ): Promise<{ removed: UndoneThing[]; notStopped: string[] }> {
+    return await this.#act('down', projectName, async () => {
+      await this.#stop(projectName);
+      return { removed: await this.#remove(projectName, options), notStopped: this.notStopped };
     });
   }
 
@@ -118,23 +125,7 @@ export class FakeEnvEngine implements EnvEngine {
     projectName: string,
     options: { volumes: boolean; networks?: boolean },
   ): Promise<UndoneThing[]> {
-    return await this.#act('remove', projectName, async () => {
-      const project = this.projects.get(projectName);
-      if (!project) return [];
-      const removed: UndoneThing[] = [];
-      for (const container of project.containers.values()) {
-        await halt(container);
-        removed.push({ kind: 'container', name: container.name });
-      }
-      const networks = options.networks !== false;
-      if (networks) for (const name of project.networks) removed.push({ kind: 'network', name });
-      if (options.volumes) for (const name of project.volumes) removed.push({ kind: 'volume', name });
-      project.containers.clear();
-      if (networks) project.networks.clear();
-      if (options.volumes) project.volumes.clear();
-      if (project.volumes.size + project.networks.size === 0) this.projects.delete(projectName);
-      return removed;
-    });
+    return await this.#act('remove', projectName, () => this.#remove(projectName, options));
   }
 
   async inspect(projectName: string): Promise<ProjectContainer[]> {
@@ -249,6 +240,35 @@ export class FakeEnvEngine implements EnvEngine {
     const result = await work();
     this.after(method, project);
     return result;
+  }
+
+  async #stop(projectName: string): Promise<void> {
+    for (const container of this.projects.get(projectName)?.containers.values() ?? []) {
+      if (container.state !== 'running') continue;
+      await halt(container);
+      this.emit(projectName, { service: container.service, action: 'die', exitCode: 143 });
+    }
+  }
+
+  async #remove(
+    projectName: string,
+    options: { volumes: boolean; networks?: boolean },
+  ): Promise<UndoneThing[]> {
+    const project = this.projects.get(projectName);
+    if (!project) return [];
+    const removed: UndoneThing[] = [];
+    for (const container of project.containers.values()) {
+      await halt(container);
+      removed.push({ kind: 'container', name: container.name });
+    }
+    const networks = options.networks !== false;
+    if (networks) for (const name of project.networks) removed.push({ kind: 'network', name });
+    if (options.volumes) for (const name of project.volumes) removed.push({ kind: 'volume', name });
+    project.containers.clear();
+    if (networks) project.networks.clear();
+    if (options.volumes) project.volumes.clear();
+    if (project.volumes.size + project.networks.size === 0) this.projects.delete(projectName);
+    return removed;
   }
 
   async #startApp(project: string, container: FakeContainer): Promise<void> {

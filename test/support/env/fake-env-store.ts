@@ -9,6 +9,7 @@ import type {
 } from '../../../src/domain/env/model.js';
 import { ENDED_STATES, isTerminal } from '../../../src/domain/env/model.js';
 import type {
+  CheckpointChange,
   EnvFilter,
   EnvPatch,
   EnvStore,
@@ -103,7 +104,7 @@ export class FakeEnvStore implements EnvStore {
 
   async commit(change: Change): Promise<EnvEvent[]> {
     await Promise.resolve();
-    const { env, operation, checkpoint, newOperation } = change;
+    const { env, operation, checkpoints = [], newOperation } = change;
     if (newOperation) {
       this.#assertUnused(newOperation);
       this.operations.set(newOperation.id, structuredClone(newOperation));
@@ -125,7 +126,7 @@ export class FakeEnvStore implements EnvStore {
       row.state = operation.state;
       if (operation.error !== undefined) row.error = structuredClone(operation.error);
     }
-    if (checkpoint) this.#save(checkpoint);
+    for (const checkpoint of checkpoints) this.#save(checkpoint);
     return this.#append(change.events ?? []);
   }
 
@@ -177,7 +178,7 @@ export class FakeEnvStore implements EnvStore {
       throw new BerthError('REQUEST_ID_REUSED', `request_id ${requestId} is used`);
   }
 
-  #save(checkpoint: NonNullable<Change['checkpoint']>): void {
+  #save(checkpoint: CheckpointChange): void {
     const rows = this.#checkpoints.get(checkpoint.operationId) ?? new Map<number, Checkpoint>();
     this.#checkpoints.set(checkpoint.operationId, rows);
     const before = rows.get(checkpoint.ordinal);

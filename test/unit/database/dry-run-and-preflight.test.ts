@@ -23,7 +23,7 @@ function standalone(): StandaloneDatabaseProvider {
 
 /** The provider over a server that says this of itself, and nothing else. */
 function shared(facts: { connections: number; maxConnections: number } | undefined): SharedDatabaseProvider {
-  const server = { look: async () => ({ facts }) };
+  const server = { look: async () => ({ facts }), capacity: async () => undefined };
   return new SharedDatabaseProvider({ server, passwords } as unknown as SharedProviderOptions);
 }
 
@@ -81,6 +81,29 @@ it.each([
 ])('the shared database %s: a deployment is refused or not', async (_, facts, isShort) => {
   const shortage = await shared(facts).shortage({ provider: 'shared' }, never);
   expect(shortage?.subject).toBe(isShort ? 'database connections' : undefined);
+});
+
+it.each([
+  ['cannot have more', 100, 500 - 5 - 16 - 100, []],
+  ['may have too many', 101, 500 - 5 - 16 - 100, ['counted']],
+  ['cannot be known', 0, undefined, ['counted']],
+])('connections are counted only where they may not suffice: envs %s', async (_, one, another, counted) => {
+  const asked: string[] = [];
+  const server = {
+    look: async () => {
+      asked.push('counted');
+      return { facts: { connections: 0, maxConnections: 500 } };
+    },
+    capacity: async () => 500,
+    ensure: async () => undefined,
+    administer: async () => {
+      if (another === undefined) throw new Error('no answer');
+      return [`env-1\t${one}`, `env-2\t${another}`];
+    },
+  };
+  const provider = new SharedDatabaseProvider({ server, passwords } as unknown as SharedProviderOptions);
+  expect(await provider.shortage({ provider: 'shared' }, never)).toBeUndefined();
+  expect(asked).toEqual(counted);
 });
 
 it('ReconcileEnvs tells of schemas and users that no env has', () => {

@@ -150,7 +150,7 @@ describe.each(Object.keys(SCENARIOS) as Scenario[])('berthd dies during: %s', (s
 
 describe('recovery', () => {
   it('tells in the event log that it took the operation up', async () => {
-    await runUntilDeath('first deploy', new Death(12, 'after'));
+    await runUntilDeath('first deploy', new Death(7, 'after'));
     await world.restart().recover();
     const [log] = world.store.log.values();
     const bodies = (log ?? []).map((event) => event.body);
@@ -166,7 +166,7 @@ describe('recovery', () => {
 
   it('keeps the first cause of a failure that it finds being undone', async () => {
     // The commit of step_failed is the last before the undo.
-    await runUntilDeath('failing deploy', new Death(19, 'after'));
+    await runUntilDeath('failing deploy', new Death(11, 'after'));
     const [operation] = world.store.operations.values();
     expect(operation).toMatchObject({ state: 'undoing', error: { reason: 'APP_EXITED' } });
     await world.restart().recover();
@@ -180,7 +180,7 @@ describe('recovery', () => {
 
   it('waits for Docker, and runs when it is back', async () => {
     const { BerthError } = await import('../../../src/domain/errors.js');
-    await runUntilDeath('first deploy', new Death(16, 'after'));
+    await runUntilDeath('first deploy', new Death(9, 'after'));
     const operations = world.restart();
     world.engine.before = () => {
       throw new BerthError('DOCKER_UNAVAILABLE', 'no Docker');
@@ -196,7 +196,7 @@ describe('recovery', () => {
   });
 
   it('is done by the next operation on the env, when that comes first', async () => {
-    await runUntilDeath('first deploy', new Death(16, 'after'));
+    await runUntilDeath('first deploy', new Death(9, 'after'));
     world.restart();
     const { last, env } = await world.deploy();
     expect(last).toMatchObject({ type: 'succeeded', outcome: 'deployed' });
@@ -205,7 +205,7 @@ describe('recovery', () => {
   });
 
   it("leaves another daemon's operations alone", async () => {
-    await runUntilDeath('first deploy', new Death(16, 'after'));
+    await runUntilDeath('first deploy', new Death(9, 'after'));
     world.config = { ...world.config, owner: 'another' };
     const operations = world.restart();
     expect(await operations.recover()).toEqual({ ended: [], incomplete: [] });

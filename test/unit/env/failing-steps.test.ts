@@ -230,7 +230,7 @@ describe('an undo that fails', () => {
   it('of a destroy is done by recovery within the same operation, at growing intervals, and told once', async () => {
     const interval = world.config.reconcileIntervalMs;
     const { env } = await world.deploy();
-    failAt('remove', new BerthError('CONTAINER_STOP_FAILED', 'device busy'));
+    failAt('down', new BerthError('CONTAINER_STOP_FAILED', 'device busy'));
     const failed = await world.destroy(env.id);
     expect(failed.last).toMatchObject({ type: 'failed', error: { step: 'remove_containers' } });
     expect(failed.env).toMatchObject({ state: 'broken', stateReason: 'device busy' });
@@ -239,7 +239,7 @@ describe('an undo that fails', () => {
 
     let removals = 0;
     world.engine.before = (method) => {
-      if (method !== 'remove') return;
+      if (method !== 'down') return;
       removals++;
       throw new BerthError('CONTAINER_STOP_FAILED', 'device still busy');
     };
@@ -275,12 +275,12 @@ describe('an undo that fails', () => {
 
   it('is waited for by a destroy that comes while it is tried again, and the destroy has its own end', async () => {
     const { env } = await world.deploy();
-    failAt('remove', new BerthError('CONTAINER_STOP_FAILED', 'device busy'));
+    failAt('down', new BerthError('CONTAINER_STOP_FAILED', 'device busy'));
     const failed = await world.destroy(env.id);
     const begun = deferred();
     const goOn = deferred();
     world.engine.before = async (method) => {
-      if (method !== 'remove') return;
+      if (method !== 'down') return;
       begun.resolve();
       await goOn.promise;
     };

@@ -248,8 +248,15 @@ describe('stop, start, destroy', () => {
     const stopped = await world.stop(env.id);
     expect(stopped.last).toMatchObject({ type: 'failed', error: { reason: 'CONTAINER_STOP_FAILED' } });
     expect(stopped.env).toMatchObject({ state: 'running', stateReason: 'it does not stop' });
-    // A destroy does not need it to stop by itself.
-    expect((await world.destroy(env.id)).last).toMatchObject({ type: 'succeeded' });
+    // A destroy does not need it to stop by itself, and says so.
+    world.engine.notStopped.push('it does not stop');
+    const { events, last } = await world.destroy(env.id);
+    expect(last).toMatchObject({ type: 'succeeded' });
+    expect(events.map((event) => event.body)).toContainEqual({
+      type: 'warning',
+      code: 'CONTAINER_STOP_FAILED',
+      message: 'it does not stop',
+    });
     await world.expectNothingLeft();
   });
 

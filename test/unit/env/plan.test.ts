@@ -90,7 +90,6 @@ describe('the steps of a plan', () => {
     const { steps, onCrash, pointOfNoReturn } = resetPlan('stopped', true);
     const names = steps.map((step) => step.name);
     expect(names).toEqual([
-      'stop_containers',
       'remove_containers',
       'reset_database',
       'create_networks',
@@ -102,7 +101,7 @@ describe('the steps of a plan', () => {
     ]);
     expect(resetPlan('stopped', false).steps.map((step) => step.name)).not.toContain('reset_database');
     expect(onCrash).toBe('finish');
-    expect(pointOfNoReturn).toEqual({ step: 'stop_containers', untouched: 'stopped' });
+    expect(pointOfNoReturn).toEqual({ step: 'remove_containers', untouched: 'stopped' });
   });
 
   it('end each kind of operation with the mark of its state', () => {

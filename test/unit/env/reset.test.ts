@@ -32,7 +32,6 @@ describe('reset', () => {
     expect(env).toMatchObject({ id: first.env.id, port: first.env.port, url: first.env.url });
     expect(env.containerIds).not.toEqual(first.env.containerIds);
     expect(named(events, 'step_completed')).toEqual([
-      'stop_containers',
       'remove_containers',
       'create_networks',
       'create_containers',
@@ -97,7 +96,7 @@ describe('reset', () => {
     const { env } = await world.deploy();
     const refused = async (reason: string) => {
       await expect(world.operations.reset(request(env.id))).rejects.toMatchObject({ reason });
-      expect(world.engine.calls).not.toContain('remove');
+      expect(world.engine.calls).not.toContain('down');
     };
     world.engine.images.clear();
     await refused('IMAGE_NOT_FOUND');

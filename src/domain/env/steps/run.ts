@@ -1,4 +1,3 @@
-import { isBerthError, messageOf } from '../../errors.js';
 import type { ProjectContainer } from '../engine.js';
 import type { UndoneThing } from '../model.js';
 import type { StepName } from '../plan.js';
@@ -25,13 +24,12 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
 
   remove_previous: async ({ engine }, { env, deployment }, signal) => {
     const { app, digest, spec } = needed(deployment);
-    const warning = await stopGracefully(() => engine.stop(env.id, signal));
-    const removed = await engine.remove(env.id, { volumes: false }, signal);
+    const { removed, notStopped } = await engine.down(env.id, { volumes: false }, signal);
     const appDirectory = app.source.kind === 'folder' ? app.source.path : env.appDirectory;
     return {
       detail: `removed ${listed(removed)}; named volumes are kept`,
       patch: { appDigest: digest, runtime: spec.runtime, appDirectory, containerIds: [], url: '' },
-      warning,
+      warning: warningOf(notStopped),
       removed,
     };
   },
@@ -63,19 +61,20 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
   verify,
 
   stop_containers: async ({ engine }, { env }, signal) => {
-    if (env.state === 'stopping') {
-      await engine.stop(env.id, signal);
-      return { detail: 'containers and data are kept' };
-    }
-    // On its way to being removed it had its chance; what does not stop is killed next.
-    const warning = await stopGracefully(() => engine.stop(env.id, signal));
-    return { detail: warning ? 'did not stop by itself' : 'stopped', warning };
+    await engine.stop(env.id, signal);
+    return { detail: 'containers and data are kept' };
   },
 
   remove_containers: async ({ engine }, { env }, signal) => {
     const networks = env.state !== 'resetting';
-    const removed = await engine.remove(env.id, { volumes: true, networks }, signal);
-    return { detail: listed(removed), data: { removed }, patch: { containerIds: [] }, removed };
+    const { removed, notStopped } = await engine.down(env.id, { volumes: true, networks }, signal);
+    return {
+      detail: `${notStopped.length > 0 ? 'killed what did not stop by itself, ' : ''}removed ${listed(removed)}`,
+      data: { removed },
+      patch: { containerIds: [] },
+      warning: warningOf(notStopped),
+      removed,
+    };
   },
 
   remove_database: async (deps, context, signal) => {
@@ -130,14 +129,11 @@ export function needed<T>(value: T | undefined): T {
   return value;
 }
 
-async function stopGracefully(stop: () => Promise<void>): Promise<StepResult['warning']> {
-  try {
-    await stop();
-    return undefined;
-  } catch (error) {
-    if (!isBerthError(error, 'CONTAINER_STOP_FAILED')) throw error;
-    return { code: 'CONTAINER_STOP_FAILED', message: messageOf(error) };
-  }
+/** A container on its way to being removed had its chance. */
+function warningOf(notStopped: string[]): StepResult['warning'] {
+  return notStopped.length === 0
+    ? undefined
+    : { code: 'CONTAINER_STOP_FAILED', message: notStopped.join('; ') };
 }
 
 /** Containers in the order of their services, the app's first. */

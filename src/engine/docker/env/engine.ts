@@ -15,12 +15,19 @@ import { BerthError, messageOf } from '../../../domain/errors.js';
 import type { DockerAvailability } from '../availability.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { type FailureContext, isFailure, throwIfCancelled, translated, unlessGone } from '../docker-error.js';
+import {
+  berthErrorFrom,
+  type FailureContext,
+  isFailure,
+  throwIfCancelled,
+  translated,
+  unlessGone,
+} from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
 import { inspectImage } from '../images-on-host.js';
 import { isRuntimeGone, type OciRuntime } from '../oci-runtime.js';
 import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
-import type { ContainerDetails } from '../worker/call-messages.js';
+import type { ContainerDetails, ContainerSummary } from '../worker/call-messages.js';
 import type { DockerEvent } from '../worker/stream-messages.js';
 import { ComposeHashes } from './compose-hashes.js';
 import { CONFIG_HASH_LABEL, projectFilter, SERVICE_LABEL, serviceLabels } from './compose-labels.js';
@@ -28,7 +35,8 @@ import { furtherEndpoints, serviceContainerBody } from './container-config.js';
 import { LogHolds } from './log-holds.js';
 import { ProjectMeasures } from './measures.js';
 import { readContainerLog } from './logs.js';
-import { ensureNetwork, ensureVolume, removeNetwork, removeVolume } from './networks-and-volumes.js';
+import { ensureNetwork, ensureVolume } from './networks-and-volumes.js';
+import { removeProject } from './project-removal.js';
 import { stopOrder } from './stop-order.js';
 import { envEvent, projectEvent } from './watch.js';
 
@@ -135,17 +143,34 @@ export class DockerEnvEngine implements EnvEngine {
   }
 
   async stop(projectName: string, signal?: AbortSignal): Promise<void> {
-    const context: FailureContext = {
-      doing: `stopping ${projectName}`,
-      refused: 'CONTAINER_STOP_FAILED',
-      signal,
-    };
-    return translated(context, async () => {
+    return translated(stopping(projectName, signal), async () => {
       const containers = await this.#details(projectName, signal);
       for (const group of stopOrder(containers)) {
         await Promise.all(group.map((container) => this.#stopOne(container, signal)));
       }
     });
+  }
+
+  async down(
+    projectName: string,
+    options: { volumes: boolean; networks?: boolean },
+    signal?: AbortSignal,
+  ): Promise<{ removed: UndoneThing[]; notStopped: string[] }> {
+    const notStopped: string[] = [];
+    const stop = async (container: ContainerDetails): Promise<boolean> => {
+      try {
+        await this.#stopOne(container, signal);
+        return true;
+      } catch (error) {
+        const known = berthErrorFrom(error, stopping(projectName, signal));
+        if (known.reason !== 'CONTAINER_STOP_FAILED') throw error;
+        notStopped.push(known.message);
+        return false;
+      }
+    };
+    const containers = () => this.#details(projectName, signal);
+    const removed = await this.#remove(projectName, options, containers, stop, signal);
+    return { removed, notStopped };
   }
 
   async remove(
@@ -154,41 +179,9 @@ export class DockerEnvEngine implements EnvEngine {
     signal?: AbortSignal,
   ): Promise<UndoneThing[]> {
     const { calls, owner } = this.options;
-    const context: FailureContext = {
-      doing: `removing ${projectName}`,
-      refused: 'CONTAINER_STOP_FAILED',
-      signal,
-    };
-    return translated(context, async () => {
-      const labels = projectFilter(owner, projectName);
-      const removed: UndoneThing[] = [];
-      const removal = async (thing: UndoneThing, step: Promise<void>): Promise<void> => {
-        await step;
-        removed.push(thing);
-      };
-      try {
-        const containers = await calls.run({ op: 'listContainers', labels }, { signal });
-        await this.#holds.released(containers.map(({ id }) => id));
-        await allDone(
-          containers.map(({ id, name }) => removal({ kind: 'container', name }, removeContainer(calls, id))),
-        );
-        for (const { id } of containers) this.#measures.forget(id);
-        throwIfCancelled(signal);
-        const networks =
-          options.networks === false ? [] : await calls.run({ op: 'listNetworks', labels }, { signal });
-        const volumes = options.volumes ? await calls.run({ op: 'listVolumes', labels }, { signal }) : [];
-        await allDone([
-          ...networks.map(({ id, name }) => removal({ kind: 'network', name }, removeNetwork(calls, id))),
-          ...volumes.map(({ name }) => removal({ kind: 'volume', name }, removeVolume(calls, name))),
-        ]);
-      } catch (error) {
-        // Whoever tries again finds and tells only the rest.
-        if (removed.length > 0)
-          this.options.logger.info({ project: projectName, removed }, 'some of a project was removed');
-        throw error;
-      }
-      return removed;
-    });
+    const labels = projectFilter(owner, projectName);
+    const containers = () => calls.run({ op: 'listContainers', labels }, { signal });
+    return this.#remove(projectName, options, containers, undefined, signal);
   }
 
   async inspect(projectName: string, signal?: AbortSignal): Promise<ProjectContainer[]> {
@@ -315,6 +308,43 @@ export class DockerEnvEngine implements EnvEngine {
     return { close: () => void close() };
   }
 
+  async #remove<Container extends ContainerSummary>(
+    projectName: string,
+    options: { volumes: boolean; networks?: boolean },
+    present: () => Promise<Container[]>,
+    stop: ((container: Container) => Promise<boolean>) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<UndoneThing[]> {
+    const { calls, owner, availability, logger } = this.options;
+    const context: FailureContext = {
+      doing: `removing ${projectName}`,
+      refused: 'CONTAINER_STOP_FAILED',
+      signal,
+    };
+    return translated(context, async () => {
+      const labels = projectFilter(owner, projectName);
+      const [containers, networks, volumes] = await Promise.all([
+        present(),
+        options.networks === false ? [] : calls.run({ op: 'listNetworks', labels }, { signal }),
+        options.volumes ? calls.run({ op: 'listVolumes', labels }, { signal }) : [],
+      ]);
+      throwIfCancelled(signal);
+      const tools = { calls, availability, holds: this.#holds };
+      const removed: UndoneThing[] = [];
+      try {
+        await removeProject(tools, { containers, networks, volumes }, stop, (thing) => removed.push(thing));
+      } catch (error) {
+        // Whoever tries again finds and tells only the rest.
+        if (removed.length > 0)
+          logger.info({ project: projectName, removed }, 'some of a project was removed');
+        throw error;
+      }
+      for (const { id } of containers) this.#measures.forget(id);
+      // As people read it: containers, networks, volumes.
+      return removed.toSorted((a, b) => a.kind.localeCompare(b.kind));
+    });
+  }
+
   /** Keeps the container that is as wanted, replaces one that is not. */
   async #ensureContainer(
     project: ComposeProject,
@@ -371,8 +401,6 @@ function shape(container: ContainerDetails): ProjectContainer {
   return { ...shown, service: labels[SERVICE_LABEL] ?? '' };
 }
 
-/** Tries all, then throws the first failure: what can be removed is removed. */
-async function allDone(steps: Promise<void>[]): Promise<void> {
-  const results = await Promise.allSettled(steps);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
+function stopping(projectName: string, signal: AbortSignal | undefined): FailureContext {
+  return { doing: `stopping ${projectName}`, refused: 'CONTAINER_STOP_FAILED', signal };
 }

@@ -20,7 +20,7 @@ export function projectEvent(event: DockerEvent, projectName: string): ProjectEv
   if (attributes[PROJECT_LABEL] !== projectName) return undefined;
   const base = {
     service: attributes[SERVICE_LABEL] ?? '',
-    containerId: event.containerId,
+    containerId: event.actorId,
     time: event.time,
   };
   switch (event.action) {

@@ -13,12 +13,12 @@ export function watchSandboxDeaths(
 ): void {
   /** Containers in which a process was killed for want of memory. */
   const short = new Set<string>();
-  const onEvent = ({ action, containerId, attributes }: DockerEvent): void => {
+  const onEvent = ({ action, actorId, attributes }: DockerEvent): void => {
     const sandboxId = attributes[SANDBOX_LABEL];
     if (attributes[KIND_LABEL] !== 'sandbox' || sandboxId === undefined) return;
-    if (action === 'oom') short.add(containerId);
+    if (action === 'oom') short.add(actorId);
     if (action !== 'die') return;
-    const oomKilled = short.delete(containerId);
+    const oomKilled = short.delete(actorId);
     const why = oomKilled ? ', killed by its memory limit' : '';
     died(sandboxId, {
       cause: 'container_died',

@@ -46,7 +46,7 @@ function parseEvent(line: string): DockerEvent {
   }
   return {
     action: String(raw.Action),
-    containerId: String(raw.Actor?.ID),
+    actorId: String(raw.Actor?.ID),
     attributes: raw.Actor?.Attributes ?? {},
     time: Math.floor(Number(raw.timeNano) / 1e6),
   };

@@ -55,8 +55,9 @@ export type FromStream =
 export interface DockerEvent {
   /** Such as `start`, `die`, `oom`, `health_status: healthy`. */
   action: string;
-  containerId: string;
-  /** Labels of the container beside the event's own values (`exitCode`, `name`, `image`). */
+  /** ID of the container, or of the network, that it is of. */
+  actorId: string;
+  /** Labels of the container beside the event's own values (`exitCode`, `name`, `image`; of a network `container`). */
   attributes: Record<string, string>;
   /** Milliseconds since the epoch. */
   time: number;

@@ -13,7 +13,7 @@ const HOUR = 3_600_000;
 
 /** Of each kind of place and of each way to fail there, within seconds. */
 const SAMPLE = [
-  'plain deploy: store.commit(create_networks done) error',
+  'plain deploy: store.commit(create_networks done, create_containers intent) error',
   'plain deploy: docker.createContainer kill_after',
   'plain destroy: docker.removeNetwork error',
 ];

@@ -37,13 +37,13 @@ async function disturbed(
   what: string,
   disturb: () => Promise<void>,
 ): Promise<string[]> {
+  const { begun, done } = commitsOf(step, app);
   // Begun before the step's own calls, and over, or nearly, when it wants to be done.
-  world.arm(`store.commit(${step} done)=delay(1000)`);
+  world.arm(`${done}=delay(1000)`);
   const seen = new Set(world.daemon.log);
   const deploying = world.deploy(app);
-  const intent = `store.commit(${step} intent)`;
   await world.daemon.logged(
-    (line) => !seen.has(line) && line.event === 'failpoint_passed' && line['name'] === intent,
+    (line) => !seen.has(line) && line.event === 'failpoint_passed' && line['name'] === begun,
   );
   await disturb();
   const ended = await deploying;
@@ -62,6 +62,17 @@ async function disturbed(
   wrong.push(...(await world.violations()));
   table.push([what.padEnd(28), step.padEnd(18), `${ended.text}; ${state}`]);
   return wrong.map((text) => `${what} at ${step}: ${text}`);
+}
+
+/** The failpoints of the commits that a step is begun and done with. */
+function commitsOf(step: string, app: AppName): { begun: string; done: string } {
+  const steps = STEPS.filter((name) => app === 'shared' || name !== 'prepare_database');
+  const at = steps.indexOf(step);
+  const commit = (before: string | undefined, after: string | undefined): string => {
+    const checkpoints = [before && `${before} done`, after && `${after} intent`];
+    return `store.commit(${checkpoints.filter((text) => text !== undefined).join(', ')})`;
+  };
+  return { begun: commit(steps[at - 1], step), done: commit(step, steps[at + 1]) };
 }
 
 /** The server's process dies; its restart policy, or Berth, brings it back. */

@@ -5,7 +5,7 @@ import { claimed, stepStarted, type Subject } from './fixtures.js';
 /** What a commit changes, and the event log it leaves. */
 export function commitTests(subject: Subject): void {
   describe('commit', () => {
-    test('changes env, operation and checkpoint together with their events', async () => {
+    test('changes env, operation and checkpoints together with their events', async () => {
       await using database = await subject.newDatabase();
       await using store = await database.open();
       const { env, operation } = await claimed(store);
@@ -20,13 +20,10 @@ export function commitTests(subject: Subject): void {
       const events = await store.envs.commit({
         env: { id: env.id, patch: { state: 'broken', stateReason: 'no', port: 18_001, containerIds: ['c'] } },
         operation: { id: operation.id, state: 'failed', error },
-        checkpoint: {
-          operationId: operation.id,
-          ordinal: 0,
-          step: 'port',
-          state: 'intent',
-          data: { port: 18_001 },
-        },
+        checkpoints: [
+          { operationId: operation.id, ordinal: 0, step: 'port', state: 'done', data: { port: 18_001 } },
+          { operationId: operation.id, ordinal: 1, step: 'network', state: 'intent' },
+        ],
         events: [
           { envId: env.id, operationId: operation.id, body: stepStarted('port') },
           {
@@ -52,7 +49,8 @@ export function commitTests(subject: Subject): void {
       expect(ended).toEqual({ ...operation, state: 'failed', error, endedAt: ended?.endedAt });
       expect(ended?.endedAt).toBeGreaterThanOrEqual(before);
       expect(await store.envs.checkpoints(operation.id)).toMatchObject([
-        { ordinal: 0, step: 'port', state: 'intent', data: { port: 18_001 }, endedAt: null },
+        { ordinal: 0, step: 'port', state: 'done', data: { port: 18_001 }, endedAt: ended?.endedAt },
+        { ordinal: 1, step: 'network', state: 'intent', data: {}, endedAt: null },
       ]);
     });
 
@@ -61,10 +59,10 @@ export function commitTests(subject: Subject): void {
       await using store = await database.open();
       const { operation } = await claimed(store);
       const at = { operationId: operation.id, step: 'network' };
-      await store.envs.commit({ checkpoint: { ...at, ordinal: 1, state: 'intent', data: { name: 'n' } } });
-      await store.envs.commit({ checkpoint: { ...at, ordinal: 0, state: 'intent' } });
+      await store.envs.commit({ checkpoints: [{ ...at, ordinal: 1, state: 'intent', data: { name: 'n' } }] });
+      await store.envs.commit({ checkpoints: [{ ...at, ordinal: 0, state: 'intent' }] });
       const [, begun] = await store.envs.checkpoints(operation.id);
-      await store.envs.commit({ checkpoint: { ...at, ordinal: 1, state: 'done' } });
+      await store.envs.commit({ checkpoints: [{ ...at, ordinal: 1, state: 'done' }] });
       const [first, second] = await store.envs.checkpoints(operation.id);
       expect(first).toMatchObject({ ordinal: 0, data: {} });
       expect(second).toEqual({ ...begun, state: 'done', endedAt: second?.endedAt });

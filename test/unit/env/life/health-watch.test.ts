@@ -64,7 +64,7 @@ describe('the health of an env', () => {
     const { commit } = world.store;
     world.store.commit = async (change) => {
       const [event] = change.events ?? [];
-      if (change.checkpoint?.step === 'mark_running' && change.checkpoint.state === 'intent')
+      if (change.checkpoints?.some(({ step, state }) => step === 'mark_running' && state === 'intent'))
         happens(
           event!.envId,
           { state: 'exited', exitCode: 5 },

@@ -126,7 +126,7 @@ export function toEnv(env: Env, present: EnvPresence): EnvMessage {
     operation: present.operation ? OPERATIONS[present.operation] : EnvOperation.UNSPECIFIED,
     operationId: present.operationId,
     lastSeq: present.lastSeq,
-    lastError: undefined,
+    lastError: present.lastFailure && toEnvError(present.lastFailure.error, present.lastFailure.at),
     labels: env.labels,
     host: env.host,
     diskBytes: env.diskBytes,
@@ -305,6 +305,7 @@ async function toBody(event: EnvEvent, env: () => Promise<EnvMessage>): Promise<
           env: await env(),
           undoErrors: body.undoErrors.map((message) => toUndoFailed('', message, 0)),
           tookMs: body.elapsedMs,
+          timings: (body.timings ?? []).map(toTiming),
         },
       };
   }

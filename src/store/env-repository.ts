@@ -6,6 +6,7 @@ import type {
   EnvKey,
   EnvState,
   Operation,
+  OperationState,
 } from '../domain/env/model.js';
 import type { EnvFilter, EnvPatch, EnvStore, Page } from '../domain/env/store.js';
 import { beginOperation, claim, findLive } from './env-begin.js';
@@ -14,8 +15,11 @@ import { saveActivities, saveDiskBytes } from './env-measures.js';
 import { listEnvs } from './env-list.js';
 import { readEvents } from './event-log.js';
 import { envFromRow } from './rows/env-row.js';
-import { checkpointFromRow, operationFromRow, UNFINISHED_STATES } from './rows/operation-row.js';
+import { checkpointFromRow, hasOutcome, operationFromRow, UNFINISHED_STATES } from './rows/operation-row.js';
 import type { Transactor } from './transactor.js';
+
+/** Among which the last is looked for that was not cancelled. */
+const LATEST_OPERATIONS = 20;
 
 /** EnvStore over either database. The changes have a file each; the reads are here. */
 export class EnvRepository implements EnvStore {
@@ -96,6 +100,22 @@ export class EnvRepository implements EnvStore {
       db.selectFrom('operations').selectAll().where('id', '=', operationId).executeTakeFirst(),
     );
     return row && operationFromRow(row);
+  }
+
+  async lastOutcome(envId: string): Promise<Operation | undefined> {
+    const rows = await this.transactor.run((db) =>
+      db
+        .selectFrom('operations')
+        .selectAll()
+        .where('env_id', '=', envId)
+        .where('kind', '!=', 'extend')
+        .where('state', '!=', 'running' satisfies OperationState)
+        .orderBy('started_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(LATEST_OPERATIONS)
+        .execute(),
+    );
+    return rows.map(operationFromRow).find(hasOutcome);
   }
 
   async listUnfinished(): Promise<Operation[]> {

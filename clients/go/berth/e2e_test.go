@@ -73,7 +73,7 @@ func TestE2ERun(t *testing.T) {
 func TestE2EARunAtItsTimeLimitKeepsItsOutput(t *testing.T) {
 	client := dialDaemon(t, daemonAddress(t))
 	request := python("import time\nprint('so far', flush=True)\ntime.sleep(60)")
-	request.Limits = &berthv1.ExecutionLimits{WallMs: 400}
+	request.Limits = &berthv1.ExecutionLimits{WallMs: 3_000}
 	result, err := client.Run(daemonDeadline(t), request)
 	if err != nil || result.Reason() != berthv1.EndReason_END_REASON_WALL_TIMEOUT || string(result.Stdout) != "so far\n" || result.ExitCode() != -1 {
 		t.Fatalf("got %+v, %v", result, err)

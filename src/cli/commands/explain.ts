@@ -45,6 +45,8 @@ function show(out: Output, envId: string, answer: ExplainEnvResponse, nowMs: num
   say('extended', activityText(answer.lastExtension, nowMs));
   if (answer.goesTime) say('goes', `${inOrAgo(answer.goesTime, nowMs)}: ${answer.goesBecause}`);
   for (const { reason, message } of answer.blockers) say('blocked', `${reason}: ${message}`);
+  const { reason, message, time } = env?.lastError ?? {};
+  if (time) say('last error', `${inOrAgo(time, nowMs)}: ${reason}: ${message}`);
   for (const undo of answer.pendingUndos) say('undo', undoFailedText(undo));
   if (answer.memoryBytes > 0) {
     const cpuSeconds = (answer.usage?.cpuHours ?? 0) * 3_600;

@@ -317,11 +317,11 @@ export class Deployer {
     await this.#commit(run, {
       patch: { state, stateReason: error.message },
       operation: incomplete ? 'undo_incomplete' : 'failed',
-      error,
+      error: failure.cancelled ? { ...error, cancelled: true } : error,
       events: [
         ...stateChange(run, state, error.message),
         failure.cancelled
-          ? { type: 'cancelled', kind, message: error.message, undoErrors, elapsedMs }
+          ? { type: 'cancelled', kind, message: error.message, undoErrors, elapsedMs, timings: run.timings }
           : { type: 'failed', kind, error, elapsedMs, timings: run.timings },
       ],
     });

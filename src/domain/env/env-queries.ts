@@ -3,7 +3,7 @@ import { callerIdViolation } from '../ids.js';
 import type { ActiveOperations } from './active-operations.js';
 import type { ProjectContainer } from './engine.js';
 import type { EnvServices } from './env-services.js';
-import type { Env, EnvEvent, OperationKind } from './model.js';
+import type { Env, EnvEvent, OperationError, OperationKind } from './model.js';
 import { checkEnvId, envNotFound, labelsViolation } from './requests.js';
 import type { EnvFilter, Page } from './store.js';
 
@@ -18,6 +18,8 @@ export interface EnvPresence {
   /** The operation waits for a place. */
   queued: boolean;
   lastSeq: number;
+  /** Of its last operation that ended otherwise than by a cancel, if that failed. */
+  lastFailure: { error: OperationError; at: number } | undefined;
 }
 
 /** What can be asked of envs. The tenant is checked here, in `get`, and nowhere else: every other question goes through it. */
@@ -36,13 +38,15 @@ export class EnvQueries {
   }
 
   async present(env: Env): Promise<EnvPresence> {
-    const lastSeq = await this.services.store.lastSeq(env.id);
+    const { store } = this.services;
+    const [lastSeq, last] = await Promise.all([store.lastSeq(env.id), store.lastOutcome(env.id)]);
     const active = this.active.find(env.id);
     return {
       operationId: active?.run.operation.id ?? '',
       operation: active?.run.plan.kind,
       queued: active?.queued ?? false,
       lastSeq,
+      lastFailure: last?.error ? { error: last.error, at: last.endedAt ?? last.startedAt } : undefined,
     };
   }
 

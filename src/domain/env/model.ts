@@ -145,6 +145,8 @@ export interface OperationError {
   /** When it is worth another try, in milliseconds; absent: trying again does not help by itself. */
   retryAfterMs?: number | undefined;
   metadata?: Record<string, string>;
+  /** Somebody cancelled it: no failure of the env. */
+  cancelled?: true;
 }
 
 /** intent: committed before the step runs. done: its effect exists. undone: its effect is gone again. */
@@ -225,7 +227,15 @@ export type EnvEventBody =
       removed?: UndoneThing[];
     }
   | { type: 'failed'; kind: OperationKind; error: OperationError; elapsedMs: number; timings: StepTiming[] }
-  | { type: 'cancelled'; kind: OperationKind; message: string; undoErrors: string[]; elapsedMs: number };
+  | {
+      type: 'cancelled';
+      kind: OperationKind;
+      message: string;
+      undoErrors: string[];
+      elapsedMs: number;
+      /** Absent in events of before it was recorded. */
+      timings?: StepTiming[];
+    };
 
 export function isTerminal(body: EnvEventBody): boolean {
   return body.type === 'succeeded' || body.type === 'failed' || body.type === 'cancelled';

@@ -45,6 +45,11 @@ export function operationFromRow(row: Selectable<OperationTable>): Operation {
   };
 }
 
+/** Whether it says how the env's operations go: it succeeded or failed, and was not cancelled. */
+export function hasOutcome({ state, error }: Operation): boolean {
+  return state === 'succeeded' || (error !== null && !error.cancelled);
+}
+
 export function checkpointFromRow(row: Selectable<CheckpointTable>): Checkpoint {
   return {
     operationId: row.operation_id,

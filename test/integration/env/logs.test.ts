@@ -173,16 +173,19 @@ console.log('all');
   });
 
   it('say where a reader that stopped was overtaken by rotation, and only there', async () => {
-    const lines = 90_000;
+    const lines = 90_001;
     const code = `
 const line = (i) => 'v1 ' + i + ' '.repeat(1000 - String(i).length) + '\\n';
 let i = 0;
-(function more() {
+const more = () => {
   if (i === ${lines}) { written = i; return; }
   let block = '';
   for (let k = 0; k < 50; k++) block += line(i++);
   process.stdout.write(block, more);
-})();
+};
+process.stdout.write(line(i++));
+// It floods when it is read.
+process.on('SIGHUP', more);
 `;
     const { env } = await world.deploy('flood', app(code));
     const reader = world.operations
@@ -194,7 +197,9 @@ let i = 0;
       told.push(text);
       return text;
     };
-    for (let i = 0; i < 50; i++) await take();
+    await take();
+    await docker('kill', '--signal', 'HUP', env.id);
+    for (let i = 1; i < 50; i++) await take();
     // It reads no more until all is written: three times what the log keeps.
     while ((await (await fetch(env.url)).text()) !== String(lines));
     while ((await take()) !== `v1 ${lines - 1}`);

@@ -43,6 +43,7 @@ export class Death {
       listLive: guarded(store.listLive.bind(store), false),
       findOperationByRequest: guarded(store.findOperationByRequest.bind(store), false),
       getOperation: guarded(store.getOperation.bind(store), false),
+      lastOutcome: guarded(store.lastOutcome.bind(store), false),
       listUnfinished: guarded(store.listUnfinished.bind(store), false),
       checkpoints: guarded(store.checkpoints.bind(store), false),
       events: guarded(store.events.bind(store), false),

@@ -96,6 +96,18 @@ export class FakeEnvStore implements EnvStore {
     return structuredClone(this.operations.get(operationId));
   }
 
+  async lastOutcome(envId: string): Promise<Operation | undefined> {
+    await Promise.resolve();
+    return structuredClone(
+      [...this.operations.values()].findLast(
+        (one) =>
+          one.envId === envId &&
+          one.kind !== 'extend' &&
+          (one.state === 'succeeded' || (one.error !== null && !one.error.cancelled)),
+      ),
+    );
+  }
+
   async listUnfinished(): Promise<Operation[]> {
     await Promise.resolve();
     const unfinished = ['running', 'undoing', 'undo_incomplete'];

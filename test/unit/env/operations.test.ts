@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BerthError } from '../../../src/domain/errors.js';
 import { EnvHarness, named, NODE_FILES } from '../../support/env/env-harness.js';
 
 let world: EnvHarness;
@@ -240,7 +241,6 @@ describe('stop, start, destroy', () => {
   });
 
   it('leaves an env running when it cannot be stopped', async () => {
-    const { BerthError } = await import('../../../src/domain/errors.js');
     const { env } = await world.deploy();
     world.engine.before = (method) => {
       if (method === 'stop') throw new BerthError('CONTAINER_STOP_FAILED', 'it does not stop');
@@ -281,8 +281,27 @@ describe('stop, start, destroy', () => {
       type: 'cancelled',
       message: expect.stringContaining('DestroyEnv'),
     });
+    const steps = named(deployed.events, 'step_completed');
+    expect(deployed.last).toMatchObject({
+      timings: [...steps, 'wait_ready'].map((step) => ({ step, elapsedMs: expect.any(Number) })),
+    });
+    expect((await world.operations.present(destroyed.env)).lastFailure).toBeUndefined();
     await world.expectNothingLeft();
     await world.expectConsistent();
+  });
+
+  it('is told of with its last failure, until one succeeds', async () => {
+    const { env } = await world.deploy();
+    const lastFailure = async () => (await world.operations.present(env)).lastFailure;
+    expect(await lastFailure()).toBeUndefined();
+    world.engine.before = (method) => {
+      if (method === 'stop') throw new BerthError('CONTAINER_STOP_FAILED', 'Docker would not');
+    };
+    expect((await world.stop(env.id)).last).toMatchObject({ type: 'failed' });
+    expect(await lastFailure()).toMatchObject({ error: { message: expect.stringContaining('would not') } });
+    world.engine.before = () => {};
+    expect((await world.deploy()).last).toMatchObject({ type: 'succeeded' });
+    expect(await lastFailure()).toBeUndefined();
   });
 
   it('does opposite operations at once one after the other', async () => {

@@ -32,6 +32,7 @@ export class ContainerBoard {
   #containers: SeenContainer[] = [];
   readonly #ends = new Map<string, { exitCode: number | undefined; time: number }>();
   readonly #waiting = new Set<() => void>();
+  readonly #watchers = new Set<() => void>();
   #failure: unknown;
   /** Looks that were asked for, and how many of these the last look answers. */
   #asked = 1;
@@ -64,6 +65,27 @@ export class ContainerBoard {
 
   find(service: string): SeenContainer | undefined {
     return this.#containers.find((container) => container.service === service);
+  }
+
+  /** Whether the container is still in the run in which it was seen. */
+  isInRun({ id, service, startedAt }: SeenContainer): boolean {
+    const now = this.find(service);
+    return now?.id === id && now.running && now.startedAt === startedAt;
+  }
+
+  /**
+   * A signal that is aborted when the container is no longer in that run, or when no more will be known. To be closed.
+   * @throws what ended the board
+   */
+  watchRun(container: SeenContainer): { signal: AbortSignal; close(): void } {
+    this.#throwIfEnded();
+    const over = new AbortController();
+    const look = (): void => {
+      if (this.#failure !== undefined || this.signal.aborted || !this.isInRun(container)) over.abort();
+    };
+    look();
+    this.#watchers.add(look);
+    return { signal: over.signal, close: () => void this.#watchers.delete(look) };
   }
 
   /** Exit code of the last end of a container that was heard of, also when it is gone. */
@@ -187,5 +209,6 @@ export class ContainerBoard {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const wake of waiting) wake();
+    for (const look of this.#watchers) look();
   }
 }

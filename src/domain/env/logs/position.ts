@@ -1,7 +1,10 @@
 import { invalid } from '../../errors.js';
 import type { LogChunk } from '../engine.js';
 
-/** Which line of a container's log: the nth of that stream with that very time. Everything up to it has been sent. */
+/**
+ * Which line of a container's log: the nth of that stream with that very time; 0: what stands before the first of them.
+ * Everything up to it has been sent.
+ */
 export interface LogAnchor {
   stream: LogChunk['stream'];
   /** RFC 3339 with nanoseconds, as Docker writes it; of fixed width, so its text is in order. */

@@ -7,7 +7,10 @@ import type { Outlet } from './outlet.js';
 import { StdcopyDemultiplexer } from './stdcopy-demultiplexer.js';
 import type { StreamOpen } from './stream-messages.js';
 import { pipeResponse } from './response-stream.js';
+import { Terminals } from './terminals.js';
 import { TtyLogSplitter } from './tty-log-splitter.js';
+
+const terminals = new Terminals();
 
 /** Follows (or reads) one container's log; resolves when it is over. */
 export async function runLogStream(
@@ -16,10 +19,10 @@ export async function runLogStream(
   outlet: Outlet,
   signal: AbortSignal,
 ): Promise<DockerFailure | undefined> {
-  const { Config } = await docker.getContainer(open.containerId).inspect({ abortSignal: signal });
+  const hasTerminal = await terminals.has(docker, open.containerId, signal);
   const response = await openLog(docker, open, signal);
   const records = new LogRecordWriter();
-  const decoder = Config.Tty ? ttyDecoder(records) : framedDecoder(records);
+  const decoder = hasTerminal ? ttyDecoder(records) : framedDecoder(records);
   let flushing = false;
   const flush = (): void => {
     flushing = false;

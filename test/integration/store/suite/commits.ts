@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { OperationError } from '../../../../src/domain/env/model.js';
-import { claimed, stepStarted, type Subject } from './fixtures.js';
+import type { Operation, OperationError } from '../../../../src/domain/env/model.js';
+import { anOperation, claimed, stepStarted, type Subject } from './fixtures.js';
 
 /** What a commit changes, and the event log it leaves. */
 export function commitTests(subject: Subject): void {
@@ -52,6 +52,32 @@ export function commitTests(subject: Subject): void {
         { ordinal: 0, step: 'port', state: 'done', data: { port: 18_001 }, endedAt: ended?.endedAt },
         { ordinal: 1, step: 'network', state: 'intent', data: {}, endedAt: null },
       ]);
+    });
+
+    test('the last outcome is that of the newest operation that succeeded or failed, and no cancelled one', async () => {
+      await using database = await subject.newDatabase();
+      await using store = await database.open();
+      const { env, operation } = await claimed(store);
+      const outcome = async () => (await store.envs.lastOutcome(env.id))?.id;
+      expect(await outcome()).toBeUndefined();
+      const error: OperationError = {
+        reason: 'OPERATION_ABORTED',
+        message: 'm',
+        step: '',
+        logTail: [],
+        undoErrors: [],
+      };
+      await store.envs.commit({ operation: { id: operation.id, state: 'undoing', error } });
+      expect(await store.envs.lastOutcome(env.id)).toMatchObject({ id: operation.id, error });
+      const later = (change: Partial<Operation>): Operation =>
+        anOperation(env, { state: 'failed', startedAt: operation.startedAt + 1, ...change });
+      await store.envs.commit({ newOperation: later({ error: { ...error, cancelled: true } }) });
+      await store.envs.commit({ newOperation: later({ kind: 'extend', state: 'succeeded' }) });
+      await store.envs.commit({ newOperation: later({ state: 'running' }) });
+      expect(await outcome()).toBe(operation.id);
+      const start = later({ kind: 'start', state: 'succeeded' });
+      await store.envs.commit({ newOperation: start });
+      expect(await store.envs.lastOutcome(env.id)).toEqual(start);
     });
 
     test('a checkpoint keeps its start and its data until they are given anew', async () => {

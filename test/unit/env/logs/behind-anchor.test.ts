@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { LogChunk } from '../../../../src/domain/env/engine.js';
-import { behindAnchor, sinceOf } from '../../../../src/domain/env/logs/behind-anchor.js';
+import { behindAnchor } from '../../../../src/domain/env/logs/behind-anchor.js';
 import type { LogAnchor } from '../../../../src/domain/env/logs/position.js';
 import { each, line, ms, textOf } from './chunks.js';
 
-async function behind(chunks: LogChunk[], anchor?: LogAnchor): Promise<string[]> {
+/** @param lines only the last so many are read */
+async function behind(chunks: LogChunk[], anchor?: LogAnchor, lines?: number): Promise<string[]> {
+  const read = lines === undefined ? chunks : chunks.slice(-lines);
   const told: string[] = [];
-  for await (const item of behindAnchor(each(chunks), anchor))
-    told.push(item.kind === 'line' ? textOf(item.chunk) : `gap until ${item.toTimestamp}`);
+  for await (const item of behindAnchor(each(read), anchor, lines)) {
+    if (item.kind === 'line') told.push(textOf(item.chunk));
+    else told.push(item.kind === 'gap' ? `gap until ${item.toTimestamp}` : 'cut');
+  }
   return told;
 }
 
@@ -46,8 +50,6 @@ describe('a log taken up behind a line', () => {
     ];
     expect(await behind(crossed, await placeOf(crossed, 'b'))).toEqual(['c', 'd', 'e']);
     expect(await behind(crossed, await placeOf(crossed, 'c'))).toEqual(['d', 'e']);
-    // What is read again begins early enough for the line that is stamped before the anchor.
-    expect(sinceOf(await placeOf(crossed, 'b'))).toBeLessThan(Date.parse(crossed[2]!.timestamp));
   });
 
   it.each([
@@ -75,5 +77,35 @@ describe('a log taken up behind a line', () => {
     const told = await behind(flood, anchor);
     expect(told[0]).toContain('gap');
     expect(told.slice(1)).toEqual(flood.map(textOf));
+  });
+
+  describe('of which only the last lines are read', () => {
+    it('has the same lines behind it, or says that the read began too late to know them', async () => {
+      for (const [i, chunk] of log.entries()) {
+        const anchor = await placeOf(log, textOf(chunk));
+        for (let lines = 1; lines <= log.length; lines++) {
+          const told = await behind(log, anchor, lines);
+          if (told.at(-1) !== 'cut') expect(told).toEqual(log.slice(i + 1).map(textOf));
+        }
+      }
+      // 'f' behind 'e', as soon as 'a' shows that 'b' is the first of its time.
+      const e = await placeOf(log, 'e');
+      expect(await behind(log, e, 5)).toEqual(['cut']);
+      expect(await behind(log, e, 6)).toEqual(['f']);
+    });
+
+    it('finds its line whatever its output wrote before, where the read began well before it', async () => {
+      const rare = [line(ms(1), 'a'), line(ms(100), 'b', 'stderr'), line(ms(101), 'c')];
+      expect(await behind(rare, await placeOf(rare, 'b'), 3)).toEqual(['c']);
+      expect(await behind(rare, await placeOf(rare, 'b'), 2)).toEqual(['cut']);
+    });
+
+    it('tells a gap only where its line would have been among them', async () => {
+      const gone = await placeOf([line(ms(100), 'gone')], 'gone');
+      const rest = [line(ms(90), 'a'), line(ms(101), 'b'), line(ms(102), 'c')];
+      expect(await behind(rest, gone, 3)).toEqual([expect.stringContaining('gap'), 'b', 'c']);
+      expect(await behind(rest, gone, 2)).toEqual(['cut']);
+      expect(await behind([], gone, 2)).toEqual(['cut']);
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { deferred } from '../../../../src/lib/deferred.js';
 import {
   LogReaderBehind,
   type EnvEngine,
@@ -20,8 +21,17 @@ class FakeDocker {
   container: ProjectContainer | undefined;
   readonly logsOf = new Map<string, LogChunk[]>();
   readonly opened: { id: string; options: LogOptions }[] = [];
-  /** What each opening does after its lines: end, or what it throws. */
+  /** What each follow does after the last line: end, or what it throws. */
   endings: (Error | 'end')[] = [];
+  /** Called with the number of reads so far, but follows. */
+  onReadEnd: (nth: number) => void = () => {};
+  /** So many lines on, the reader of a read is behind. */
+  behindAfter = 0;
+  /** Rotation takes what is older than so many lines. */
+  keptLines = Infinity;
+  /** A follow is told of nothing that is written. */
+  isDeaf = false;
+  #written = deferred();
   #onEvent: (event: ProjectEvent) => void = () => {};
 
   run(id: string, startedAt: number): void {
@@ -52,7 +62,9 @@ class FakeDocker {
   }
 
   write(id: string, ...chunks: LogChunk[]): void {
-    this.logsOf.set(id, [...(this.logsOf.get(id) ?? []), ...chunks]);
+    this.logsOf.set(id, [...this.#linesOf(id), ...chunks].slice(-this.keptLines));
+    this.#written.resolve();
+    this.#written = deferred();
   }
 
   get engine(): EnvEngine {
@@ -69,27 +81,46 @@ class FakeDocker {
     return engine as EnvEngine;
   }
 
+  /** As Docker: a read has what there is when it begins; a follow goes on from there with what is written. */
   async *#logs(id: string, options: LogOptions, signal?: AbortSignal): AsyncGenerator<LogChunk> {
     this.opened.push({ id, options });
-    const lines = this.logsOf.get(id);
-    if (lines === undefined) throw new BerthError('ENV_CONTAINER_MISSING', `no container ${id}`);
-    let at = options.tail === undefined ? 0 : Math.max(lines.length - options.tail, 0);
-    for (; at < lines.length; at++) {
-      const time = Date.parse(lines[at]!.timestamp);
-      if (time < (options.since ?? 0) || time > (options.until ?? Infinity)) continue;
-      yield lines[at]!;
+    if (!this.logsOf.has(id)) throw new BerthError('ENV_CONTAINER_MISSING', `no container ${id}`);
+    const { tail, since = 0, until = Infinity } = options;
+    const present = this.#linesOf(id);
+    for (const chunk of present.slice(tail === undefined ? 0 : Math.max(present.length - tail, 0))) {
+      const time = Date.parse(chunk.timestamp);
+      if (time < since || time > until) continue;
+      yield chunk;
+      if (!options.follow && this.behindAfter-- === 1) throw new LogReaderBehind('behind');
     }
-    if (!options.follow) return;
+    if (!options.follow) {
+      this.onReadEnd(this.opened.filter((one) => !one.options.follow).length);
+      return;
+    }
     const ending = this.endings.shift();
     if (ending === 'end') return;
     if (ending !== undefined) throw ending;
-    await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)));
+    for (let known = present.at(-1); !signal?.aborted;) {
+      const lines = this.isDeaf ? [] : this.#linesOf(id);
+      const news = lines.slice(known === undefined ? 0 : lines.indexOf(known) + 1);
+      yield* news;
+      known = news.at(-1) ?? known;
+      if (news.length === 0) await Promise.race([this.#written.promise, aborted(signal)]);
+    }
+  }
+
+  #linesOf(id: string): LogChunk[] {
+    return this.logsOf.get(id) ?? [];
   }
 
   #tell(action: 'start' | 'die', time: number, exitCode?: number): void {
     const event = { service: 'app', containerId: this.container!.id, action, time };
     this.#onEvent(exitCode === undefined ? event : { ...event, exitCode });
   }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function told({ entry }: PlacedEntry): string {
@@ -106,7 +137,9 @@ function told({ entry }: PlacedEntry): string {
 async function followed(
   docker: FakeDocker,
   count: number,
-  after: (told: string[]) => void = () => {},
+  after: (told: string[]) => void | Promise<void> = () => {},
+  /** With the history: so many of its lines first. */
+  tail?: number,
 ): Promise<string[]> {
   const stop = new AbortController();
   const board = await ContainerBoard.open(docker.engine, 'env-1', stop.signal);
@@ -117,7 +150,7 @@ async function followed(
     position: {
       containerId: container.id,
       anchor: undefined,
-      tail: undefined,
+      tail,
       running: container.running,
       startedAt: container.startedAt,
       finishedAt: container.finishedAt,
@@ -128,10 +161,14 @@ async function followed(
     signal: stop.signal,
   });
   const all: string[] = [];
+  const entries = async function* (): AsyncGenerator<PlacedEntry> {
+    if (tail !== undefined) yield* log.history(container);
+    yield* log.follow(board);
+  };
   try {
-    for await (const placed of log.follow(board)) {
+    for await (const placed of entries()) {
       all.push(told(placed));
-      after(all);
+      await after(all);
       if (all.length === count) break;
     }
   } finally {
@@ -195,12 +232,78 @@ describe('the log of a service', () => {
   it('is read again for a reader that fell behind, and tells what rotation took meanwhile', async () => {
     const docker = new FakeDocker();
     docker.run('one', SECOND);
-    docker.write('one', line(ms(10), 'a'));
-    docker.endings = [new LogReaderBehind('behind')];
+    docker.write('one', line(ms(10), 'a'), line(ms(11), 'b'));
+    docker.behindAfter = 1;
     const all = await followed(docker, 3, (soFar) => {
       if (soFar.length === 1) docker.logsOf.set('one', [line(ms(500), 'y'), line(ms(501), 'z')]);
     });
     expect(all).toEqual(['a', expect.stringContaining('gap: the log was rotated'), 'y']);
+  });
+
+  it('has each line once under rotation, or says that there are some missing, whatever a follow of it does', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    docker.keptLines = 40;
+    let written = 0;
+    const write = (count: number): void => {
+      // Both outputs, a little out of order, many of the same time.
+      const next = (): LogChunk => {
+        const [number, isError] = [written++, written % 7 === 0];
+        const time = ms(100) + Math.floor(number / 5) * 1_000 - (isError ? 1_500 : 0);
+        return line(time, String(number), isError ? 'stderr' : 'stdout');
+      };
+      docker.write('one', ...Array.from({ length: count }, next));
+    };
+    write(30);
+    const told = await followed(docker, 600, (soFar) => {
+      // A reader that now and then stops for as long as it takes to write what is kept, or twice as much.
+      if (soFar.length % 3 === 0)
+        write([0, 1, 3, 10, 41, 90][soFar.length % 6 === 0 ? (soFar.length / 6) % 6 : 1]!);
+    });
+    let gaps = 0;
+    for (const [i, text] of told.entries()) {
+      if (text.startsWith('gap: ')) gaps++;
+      else if (i > 0 && Number(text) !== Number(told[i - 1]) + 1) expect(told[i - 1]).toContain('gap: ');
+    }
+    expect(gaps).toBeGreaterThan(3);
+    const numbers = told.filter((text) => !text.startsWith('gap: ')).map(Number);
+    expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
+  });
+
+  it('is looked at again where a follow of it is told of nothing', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    docker.isDeaf = true;
+    docker.write('one', line(ms(10), 'a'));
+    // The second read has found nothing new: from then on it waits for the bell.
+    docker.onReadEnd = (nth) => nth === 2 && setImmediate(() => docker.write('one', line(ms(20), 'b')));
+    expect(await followed(docker, 2)).toEqual(['a', 'b']);
+  });
+
+  it('that is taken up within the pieces of a long line has each of the others once', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    docker.write('one', line(ms(10), 'a'), ...['p1', 'p2', 'p3'].map((piece) => line(ms(11), piece)));
+    const told = await followed(
+      docker,
+      3,
+      (soFar) => {
+        if (soFar.length === 1) docker.write('one', line(ms(11), 'p4'), line(ms(12), 'b'));
+      },
+      1,
+    );
+    expect(told).toEqual(['p3', 'p4', 'b']);
+  });
+
+  it('waits for a free stream to Docker once it is followed', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    docker.write('one', line(ms(10), 'a'));
+    docker.endings = [new BerthError('OVERLOADED', 'all in use')];
+    const all = await followed(docker, 2, (soFar) => {
+      if (soFar.length === 1) docker.write('one', line(ms(11), 'b'));
+    });
+    expect(all).toEqual(['a', 'b']);
   });
 
   it('goes on when Docker is back, behind the last line', async () => {

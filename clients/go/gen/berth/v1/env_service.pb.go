@@ -846,7 +846,7 @@ type Env struct {
 	OperationId string `protobuf:"bytes,29,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
 	// `seq` of its newest event.
 	LastSeq int64 `protobuf:"varint,30,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
-	// Its last operation that failed. Absent: none, or one succeeded since.
+	// Why its last operation failed; one that was cancelled does not count. Absent: none failed, or one succeeded since.
 	LastError *EnvError `protobuf:"bytes,31,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// Its labels.
 	Labels map[string]string `protobuf:"bytes,32,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -3685,7 +3685,9 @@ type OperationCancelled struct {
 	// What could not be undone.
 	UndoErrors []*UndoFailed `protobuf:"bytes,3,rep,name=undo_errors,json=undoErrors,proto3" json:"undo_errors,omitempty"`
 	// How long it took from its start, in milliseconds.
-	TookMs        float64 `protobuf:"fixed64,4,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	TookMs float64 `protobuf:"fixed64,4,opt,name=took_ms,json=tookMs,proto3" json:"took_ms,omitempty"`
+	// How long its steps took, in order, the one that was cut off last.
+	Timings       []*StepTiming `protobuf:"bytes,5,rep,name=timings,proto3" json:"timings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3746,6 +3748,13 @@ func (x *OperationCancelled) GetTookMs() float64 {
 		return x.TookMs
 	}
 	return 0
+}
+
+func (x *OperationCancelled) GetTimings() []*StepTiming {
+	if x != nil {
+		return x.Timings
+	}
+	return nil
 }
 
 // EnvError says why an operation failed.
@@ -8328,13 +8337,14 @@ const file_berth_v1_env_service_proto_rawDesc = "" +
 	"\x05error\x18\x01 \x01(\v2\x12.berth.v1.EnvErrorR\x05error\x12\x1f\n" +
 	"\x03env\x18\x02 \x01(\v2\r.berth.v1.EnvR\x03env\x12\x17\n" +
 	"\atook_ms\x18\x03 \x01(\x01R\x06tookMs\x12.\n" +
-	"\atimings\x18\x04 \x03(\v2\x14.berth.v1.StepTimingR\atimings\"\x9f\x01\n" +
+	"\atimings\x18\x04 \x03(\v2\x14.berth.v1.StepTimingR\atimings\"\xcf\x01\n" +
 	"\x12OperationCancelled\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x1f\n" +
 	"\x03env\x18\x02 \x01(\v2\r.berth.v1.EnvR\x03env\x125\n" +
 	"\vundo_errors\x18\x03 \x03(\v2\x14.berth.v1.UndoFailedR\n" +
 	"undoErrors\x12\x17\n" +
-	"\atook_ms\x18\x04 \x01(\x01R\x06tookMs\"\x9c\x03\n" +
+	"\atook_ms\x18\x04 \x01(\x01R\x06tookMs\x12.\n" +
+	"\atimings\x18\x05 \x03(\v2\x14.berth.v1.StepTimingR\atimings\"\x9c\x03\n" +
 	"\bEnvError\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x12\n" +
@@ -8991,131 +9001,132 @@ var file_berth_v1_env_service_proto_depIdxs = []int32{
 	36,  // 71: berth.v1.OperationFailed.timings:type_name -> berth.v1.StepTiming
 	11,  // 72: berth.v1.OperationCancelled.env:type_name -> berth.v1.Env
 	30,  // 73: berth.v1.OperationCancelled.undo_errors:type_name -> berth.v1.UndoFailed
-	41,  // 74: berth.v1.EnvError.log_lines:type_name -> berth.v1.LogLine
-	30,  // 75: berth.v1.EnvError.undo_errors:type_name -> berth.v1.UndoFailed
-	104, // 76: berth.v1.EnvError.metadata:type_name -> berth.v1.EnvError.MetadataEntry
-	107, // 77: berth.v1.EnvError.time:type_name -> google.protobuf.Timestamp
-	113, // 78: berth.v1.LogLine.stream:type_name -> berth.v1.OutputStream
-	107, // 79: berth.v1.LogLine.time:type_name -> google.protobuf.Timestamp
-	21,  // 80: berth.v1.StopEnvResponse.event:type_name -> berth.v1.EnvEvent
-	21,  // 81: berth.v1.StartEnvResponse.event:type_name -> berth.v1.EnvEvent
-	21,  // 82: berth.v1.ResetEnvResponse.event:type_name -> berth.v1.EnvEvent
-	21,  // 83: berth.v1.DestroyEnvResponse.event:type_name -> berth.v1.EnvEvent
-	21,  // 84: berth.v1.WatchEnvResponse.event:type_name -> berth.v1.EnvEvent
-	11,  // 85: berth.v1.GetEnvResponse.env:type_name -> berth.v1.Env
-	0,   // 86: berth.v1.ListEnvsRequest.states:type_name -> berth.v1.EnvState
-	105, // 87: berth.v1.ListEnvsRequest.labels:type_name -> berth.v1.ListEnvsRequest.LabelsEntry
-	11,  // 88: berth.v1.ListEnvsResponse.envs:type_name -> berth.v1.Env
-	107, // 89: berth.v1.StreamEnvLogsRequest.since:type_name -> google.protobuf.Timestamp
-	107, // 90: berth.v1.StreamEnvLogsRequest.until:type_name -> google.protobuf.Timestamp
-	113, // 91: berth.v1.StreamEnvLogsRequest.stream:type_name -> berth.v1.OutputStream
-	41,  // 92: berth.v1.StreamEnvLogsResponse.line:type_name -> berth.v1.LogLine
-	58,  // 93: berth.v1.StreamEnvLogsResponse.gap:type_name -> berth.v1.LogGap
-	59,  // 94: berth.v1.StreamEnvLogsResponse.container_changed:type_name -> berth.v1.LogContainerChanged
-	107, // 95: berth.v1.LogGap.from_time:type_name -> google.protobuf.Timestamp
-	107, // 96: berth.v1.LogGap.to_time:type_name -> google.protobuf.Timestamp
-	107, // 97: berth.v1.LogContainerChanged.time:type_name -> google.protobuf.Timestamp
-	61,  // 98: berth.v1.ExecEnvRequest.start:type_name -> berth.v1.ExecEnvStart
-	114, // 99: berth.v1.ExecEnvRequest.stdin_closed:type_name -> berth.v1.StdinClosed
-	115, // 100: berth.v1.ExecEnvRequest.resize:type_name -> berth.v1.TerminalSize
-	116, // 101: berth.v1.ExecEnvStart.terminal:type_name -> berth.v1.Terminal
-	106, // 102: berth.v1.ExecEnvStart.env:type_name -> berth.v1.ExecEnvStart.EnvEntry
-	63,  // 103: berth.v1.ExecEnvResponse.event:type_name -> berth.v1.ExecEnvEvent
-	107, // 104: berth.v1.ExecEnvEvent.time:type_name -> google.protobuf.Timestamp
-	64,  // 105: berth.v1.ExecEnvEvent.started:type_name -> berth.v1.ExecEnvStarted
-	117, // 106: berth.v1.ExecEnvEvent.output:type_name -> berth.v1.OutputChunk
-	65,  // 107: berth.v1.ExecEnvEvent.ended:type_name -> berth.v1.ExecEnvEnded
-	11,  // 108: berth.v1.ExtendEnvResponse.env:type_name -> berth.v1.Env
-	11,  // 109: berth.v1.ExplainEnvResponse.env:type_name -> berth.v1.Env
-	70,  // 110: berth.v1.ExplainEnvResponse.last_activity:type_name -> berth.v1.EnvActivity
-	70,  // 111: berth.v1.ExplainEnvResponse.last_extension:type_name -> berth.v1.EnvActivity
-	107, // 112: berth.v1.ExplainEnvResponse.goes_time:type_name -> google.protobuf.Timestamp
-	71,  // 113: berth.v1.ExplainEnvResponse.blockers:type_name -> berth.v1.EnvBlocker
-	31,  // 114: berth.v1.ExplainEnvResponse.held:type_name -> berth.v1.HeldResource
-	30,  // 115: berth.v1.ExplainEnvResponse.pending_undos:type_name -> berth.v1.UndoFailed
-	81,  // 116: berth.v1.ExplainEnvResponse.usage:type_name -> berth.v1.UsageRow
-	107, // 117: berth.v1.EnvActivity.time:type_name -> google.protobuf.Timestamp
-	7,   // 118: berth.v1.EnvActivity.kind:type_name -> berth.v1.ActivityKind
-	107, // 119: berth.v1.EnvBlocker.since_time:type_name -> google.protobuf.Timestamp
-	73,  // 120: berth.v1.UpdateEnvNetworkRequest.allowed_sources:type_name -> berth.v1.SourceNetworks
-	109, // 121: berth.v1.UpdateEnvNetworkRequest.network:type_name -> berth.v1.NetworkPolicy
-	11,  // 122: berth.v1.UpdateEnvNetworkResponse.env:type_name -> berth.v1.Env
-	77,  // 123: berth.v1.ReconcileEnvsResponse.strays:type_name -> berth.v1.StrayResource
-	78,  // 124: berth.v1.ReconcileEnvsResponse.incomplete:type_name -> berth.v1.IncompleteEnv
-	31,  // 125: berth.v1.StrayResource.resource:type_name -> berth.v1.HeldResource
-	107, // 126: berth.v1.GetUsageRequest.start_time:type_name -> google.protobuf.Timestamp
-	107, // 127: berth.v1.GetUsageRequest.end_time:type_name -> google.protobuf.Timestamp
-	8,   // 128: berth.v1.GetUsageRequest.group_by:type_name -> berth.v1.UsageGroup
-	81,  // 129: berth.v1.GetUsageResponse.rows:type_name -> berth.v1.UsageRow
-	81,  // 130: berth.v1.GetUsageResponse.total:type_name -> berth.v1.UsageRow
-	82,  // 131: berth.v1.GetUsageResponse.prices:type_name -> berth.v1.PriceTable
-	107, // 132: berth.v1.UsageRow.start_time:type_name -> google.protobuf.Timestamp
-	107, // 133: berth.v1.UsageRow.end_time:type_name -> google.protobuf.Timestamp
-	15,  // 134: berth.v1.App.metadata:type_name -> berth.v1.AppMetadata
-	107, // 135: berth.v1.App.update_time:type_name -> google.protobuf.Timestamp
-	112, // 136: berth.v1.App.findings:type_name -> berth.v1.Finding
-	83,  // 137: berth.v1.ListAppsResponse.apps:type_name -> berth.v1.App
-	83,  // 138: berth.v1.GetAppResponse.app:type_name -> berth.v1.App
-	118, // 139: berth.v1.GetAppResponse.files:type_name -> berth.v1.FileEntry
-	89,  // 140: berth.v1.UploadAppRequest.header:type_name -> berth.v1.UploadAppHeader
-	9,   // 141: berth.v1.UploadAppHeader.format:type_name -> berth.v1.ArchiveFormat
-	83,  // 142: berth.v1.UploadAppResponse.app:type_name -> berth.v1.App
-	14,  // 143: berth.v1.RenderAppRequest.deploy:type_name -> berth.v1.DeployEnvRequest
-	112, // 144: berth.v1.RenderAppResponse.findings:type_name -> berth.v1.Finding
-	6,   // 145: berth.v1.RenderAppResponse.outcome:type_name -> berth.v1.OperationOutcome
-	10,  // 146: berth.v1.SharedDatabase.state:type_name -> berth.v1.SharedDatabaseState
-	107, // 147: berth.v1.SharedDatabase.create_time:type_name -> google.protobuf.Timestamp
-	95,  // 148: berth.v1.GetSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
-	95,  // 149: berth.v1.EnsureSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
-	14,  // 150: berth.v1.EnvService.DeployEnv:input_type -> berth.v1.DeployEnvRequest
-	42,  // 151: berth.v1.EnvService.StopEnv:input_type -> berth.v1.StopEnvRequest
-	44,  // 152: berth.v1.EnvService.StartEnv:input_type -> berth.v1.StartEnvRequest
-	46,  // 153: berth.v1.EnvService.ResetEnv:input_type -> berth.v1.ResetEnvRequest
-	48,  // 154: berth.v1.EnvService.DestroyEnv:input_type -> berth.v1.DestroyEnvRequest
-	50,  // 155: berth.v1.EnvService.WatchEnv:input_type -> berth.v1.WatchEnvRequest
-	52,  // 156: berth.v1.EnvService.GetEnv:input_type -> berth.v1.GetEnvRequest
-	54,  // 157: berth.v1.EnvService.ListEnvs:input_type -> berth.v1.ListEnvsRequest
-	56,  // 158: berth.v1.EnvService.StreamEnvLogs:input_type -> berth.v1.StreamEnvLogsRequest
-	60,  // 159: berth.v1.EnvService.ExecEnv:input_type -> berth.v1.ExecEnvRequest
-	66,  // 160: berth.v1.EnvService.ExtendEnv:input_type -> berth.v1.ExtendEnvRequest
-	68,  // 161: berth.v1.EnvService.ExplainEnv:input_type -> berth.v1.ExplainEnvRequest
-	72,  // 162: berth.v1.EnvService.UpdateEnvNetwork:input_type -> berth.v1.UpdateEnvNetworkRequest
-	79,  // 163: berth.v1.EnvService.GetUsage:input_type -> berth.v1.GetUsageRequest
-	75,  // 164: berth.v1.EnvService.ReconcileEnvs:input_type -> berth.v1.ReconcileEnvsRequest
-	84,  // 165: berth.v1.EnvService.ListApps:input_type -> berth.v1.ListAppsRequest
-	86,  // 166: berth.v1.EnvService.GetApp:input_type -> berth.v1.GetAppRequest
-	88,  // 167: berth.v1.EnvService.UploadApp:input_type -> berth.v1.UploadAppRequest
-	91,  // 168: berth.v1.EnvService.DeleteApp:input_type -> berth.v1.DeleteAppRequest
-	93,  // 169: berth.v1.EnvService.RenderApp:input_type -> berth.v1.RenderAppRequest
-	96,  // 170: berth.v1.EnvService.GetSharedDatabase:input_type -> berth.v1.GetSharedDatabaseRequest
-	98,  // 171: berth.v1.EnvService.EnsureSharedDatabase:input_type -> berth.v1.EnsureSharedDatabaseRequest
-	20,  // 172: berth.v1.EnvService.DeployEnv:output_type -> berth.v1.DeployEnvResponse
-	43,  // 173: berth.v1.EnvService.StopEnv:output_type -> berth.v1.StopEnvResponse
-	45,  // 174: berth.v1.EnvService.StartEnv:output_type -> berth.v1.StartEnvResponse
-	47,  // 175: berth.v1.EnvService.ResetEnv:output_type -> berth.v1.ResetEnvResponse
-	49,  // 176: berth.v1.EnvService.DestroyEnv:output_type -> berth.v1.DestroyEnvResponse
-	51,  // 177: berth.v1.EnvService.WatchEnv:output_type -> berth.v1.WatchEnvResponse
-	53,  // 178: berth.v1.EnvService.GetEnv:output_type -> berth.v1.GetEnvResponse
-	55,  // 179: berth.v1.EnvService.ListEnvs:output_type -> berth.v1.ListEnvsResponse
-	57,  // 180: berth.v1.EnvService.StreamEnvLogs:output_type -> berth.v1.StreamEnvLogsResponse
-	62,  // 181: berth.v1.EnvService.ExecEnv:output_type -> berth.v1.ExecEnvResponse
-	67,  // 182: berth.v1.EnvService.ExtendEnv:output_type -> berth.v1.ExtendEnvResponse
-	69,  // 183: berth.v1.EnvService.ExplainEnv:output_type -> berth.v1.ExplainEnvResponse
-	74,  // 184: berth.v1.EnvService.UpdateEnvNetwork:output_type -> berth.v1.UpdateEnvNetworkResponse
-	80,  // 185: berth.v1.EnvService.GetUsage:output_type -> berth.v1.GetUsageResponse
-	76,  // 186: berth.v1.EnvService.ReconcileEnvs:output_type -> berth.v1.ReconcileEnvsResponse
-	85,  // 187: berth.v1.EnvService.ListApps:output_type -> berth.v1.ListAppsResponse
-	87,  // 188: berth.v1.EnvService.GetApp:output_type -> berth.v1.GetAppResponse
-	90,  // 189: berth.v1.EnvService.UploadApp:output_type -> berth.v1.UploadAppResponse
-	92,  // 190: berth.v1.EnvService.DeleteApp:output_type -> berth.v1.DeleteAppResponse
-	94,  // 191: berth.v1.EnvService.RenderApp:output_type -> berth.v1.RenderAppResponse
-	97,  // 192: berth.v1.EnvService.GetSharedDatabase:output_type -> berth.v1.GetSharedDatabaseResponse
-	99,  // 193: berth.v1.EnvService.EnsureSharedDatabase:output_type -> berth.v1.EnsureSharedDatabaseResponse
-	172, // [172:194] is the sub-list for method output_type
-	150, // [150:172] is the sub-list for method input_type
-	150, // [150:150] is the sub-list for extension type_name
-	150, // [150:150] is the sub-list for extension extendee
-	0,   // [0:150] is the sub-list for field type_name
+	36,  // 74: berth.v1.OperationCancelled.timings:type_name -> berth.v1.StepTiming
+	41,  // 75: berth.v1.EnvError.log_lines:type_name -> berth.v1.LogLine
+	30,  // 76: berth.v1.EnvError.undo_errors:type_name -> berth.v1.UndoFailed
+	104, // 77: berth.v1.EnvError.metadata:type_name -> berth.v1.EnvError.MetadataEntry
+	107, // 78: berth.v1.EnvError.time:type_name -> google.protobuf.Timestamp
+	113, // 79: berth.v1.LogLine.stream:type_name -> berth.v1.OutputStream
+	107, // 80: berth.v1.LogLine.time:type_name -> google.protobuf.Timestamp
+	21,  // 81: berth.v1.StopEnvResponse.event:type_name -> berth.v1.EnvEvent
+	21,  // 82: berth.v1.StartEnvResponse.event:type_name -> berth.v1.EnvEvent
+	21,  // 83: berth.v1.ResetEnvResponse.event:type_name -> berth.v1.EnvEvent
+	21,  // 84: berth.v1.DestroyEnvResponse.event:type_name -> berth.v1.EnvEvent
+	21,  // 85: berth.v1.WatchEnvResponse.event:type_name -> berth.v1.EnvEvent
+	11,  // 86: berth.v1.GetEnvResponse.env:type_name -> berth.v1.Env
+	0,   // 87: berth.v1.ListEnvsRequest.states:type_name -> berth.v1.EnvState
+	105, // 88: berth.v1.ListEnvsRequest.labels:type_name -> berth.v1.ListEnvsRequest.LabelsEntry
+	11,  // 89: berth.v1.ListEnvsResponse.envs:type_name -> berth.v1.Env
+	107, // 90: berth.v1.StreamEnvLogsRequest.since:type_name -> google.protobuf.Timestamp
+	107, // 91: berth.v1.StreamEnvLogsRequest.until:type_name -> google.protobuf.Timestamp
+	113, // 92: berth.v1.StreamEnvLogsRequest.stream:type_name -> berth.v1.OutputStream
+	41,  // 93: berth.v1.StreamEnvLogsResponse.line:type_name -> berth.v1.LogLine
+	58,  // 94: berth.v1.StreamEnvLogsResponse.gap:type_name -> berth.v1.LogGap
+	59,  // 95: berth.v1.StreamEnvLogsResponse.container_changed:type_name -> berth.v1.LogContainerChanged
+	107, // 96: berth.v1.LogGap.from_time:type_name -> google.protobuf.Timestamp
+	107, // 97: berth.v1.LogGap.to_time:type_name -> google.protobuf.Timestamp
+	107, // 98: berth.v1.LogContainerChanged.time:type_name -> google.protobuf.Timestamp
+	61,  // 99: berth.v1.ExecEnvRequest.start:type_name -> berth.v1.ExecEnvStart
+	114, // 100: berth.v1.ExecEnvRequest.stdin_closed:type_name -> berth.v1.StdinClosed
+	115, // 101: berth.v1.ExecEnvRequest.resize:type_name -> berth.v1.TerminalSize
+	116, // 102: berth.v1.ExecEnvStart.terminal:type_name -> berth.v1.Terminal
+	106, // 103: berth.v1.ExecEnvStart.env:type_name -> berth.v1.ExecEnvStart.EnvEntry
+	63,  // 104: berth.v1.ExecEnvResponse.event:type_name -> berth.v1.ExecEnvEvent
+	107, // 105: berth.v1.ExecEnvEvent.time:type_name -> google.protobuf.Timestamp
+	64,  // 106: berth.v1.ExecEnvEvent.started:type_name -> berth.v1.ExecEnvStarted
+	117, // 107: berth.v1.ExecEnvEvent.output:type_name -> berth.v1.OutputChunk
+	65,  // 108: berth.v1.ExecEnvEvent.ended:type_name -> berth.v1.ExecEnvEnded
+	11,  // 109: berth.v1.ExtendEnvResponse.env:type_name -> berth.v1.Env
+	11,  // 110: berth.v1.ExplainEnvResponse.env:type_name -> berth.v1.Env
+	70,  // 111: berth.v1.ExplainEnvResponse.last_activity:type_name -> berth.v1.EnvActivity
+	70,  // 112: berth.v1.ExplainEnvResponse.last_extension:type_name -> berth.v1.EnvActivity
+	107, // 113: berth.v1.ExplainEnvResponse.goes_time:type_name -> google.protobuf.Timestamp
+	71,  // 114: berth.v1.ExplainEnvResponse.blockers:type_name -> berth.v1.EnvBlocker
+	31,  // 115: berth.v1.ExplainEnvResponse.held:type_name -> berth.v1.HeldResource
+	30,  // 116: berth.v1.ExplainEnvResponse.pending_undos:type_name -> berth.v1.UndoFailed
+	81,  // 117: berth.v1.ExplainEnvResponse.usage:type_name -> berth.v1.UsageRow
+	107, // 118: berth.v1.EnvActivity.time:type_name -> google.protobuf.Timestamp
+	7,   // 119: berth.v1.EnvActivity.kind:type_name -> berth.v1.ActivityKind
+	107, // 120: berth.v1.EnvBlocker.since_time:type_name -> google.protobuf.Timestamp
+	73,  // 121: berth.v1.UpdateEnvNetworkRequest.allowed_sources:type_name -> berth.v1.SourceNetworks
+	109, // 122: berth.v1.UpdateEnvNetworkRequest.network:type_name -> berth.v1.NetworkPolicy
+	11,  // 123: berth.v1.UpdateEnvNetworkResponse.env:type_name -> berth.v1.Env
+	77,  // 124: berth.v1.ReconcileEnvsResponse.strays:type_name -> berth.v1.StrayResource
+	78,  // 125: berth.v1.ReconcileEnvsResponse.incomplete:type_name -> berth.v1.IncompleteEnv
+	31,  // 126: berth.v1.StrayResource.resource:type_name -> berth.v1.HeldResource
+	107, // 127: berth.v1.GetUsageRequest.start_time:type_name -> google.protobuf.Timestamp
+	107, // 128: berth.v1.GetUsageRequest.end_time:type_name -> google.protobuf.Timestamp
+	8,   // 129: berth.v1.GetUsageRequest.group_by:type_name -> berth.v1.UsageGroup
+	81,  // 130: berth.v1.GetUsageResponse.rows:type_name -> berth.v1.UsageRow
+	81,  // 131: berth.v1.GetUsageResponse.total:type_name -> berth.v1.UsageRow
+	82,  // 132: berth.v1.GetUsageResponse.prices:type_name -> berth.v1.PriceTable
+	107, // 133: berth.v1.UsageRow.start_time:type_name -> google.protobuf.Timestamp
+	107, // 134: berth.v1.UsageRow.end_time:type_name -> google.protobuf.Timestamp
+	15,  // 135: berth.v1.App.metadata:type_name -> berth.v1.AppMetadata
+	107, // 136: berth.v1.App.update_time:type_name -> google.protobuf.Timestamp
+	112, // 137: berth.v1.App.findings:type_name -> berth.v1.Finding
+	83,  // 138: berth.v1.ListAppsResponse.apps:type_name -> berth.v1.App
+	83,  // 139: berth.v1.GetAppResponse.app:type_name -> berth.v1.App
+	118, // 140: berth.v1.GetAppResponse.files:type_name -> berth.v1.FileEntry
+	89,  // 141: berth.v1.UploadAppRequest.header:type_name -> berth.v1.UploadAppHeader
+	9,   // 142: berth.v1.UploadAppHeader.format:type_name -> berth.v1.ArchiveFormat
+	83,  // 143: berth.v1.UploadAppResponse.app:type_name -> berth.v1.App
+	14,  // 144: berth.v1.RenderAppRequest.deploy:type_name -> berth.v1.DeployEnvRequest
+	112, // 145: berth.v1.RenderAppResponse.findings:type_name -> berth.v1.Finding
+	6,   // 146: berth.v1.RenderAppResponse.outcome:type_name -> berth.v1.OperationOutcome
+	10,  // 147: berth.v1.SharedDatabase.state:type_name -> berth.v1.SharedDatabaseState
+	107, // 148: berth.v1.SharedDatabase.create_time:type_name -> google.protobuf.Timestamp
+	95,  // 149: berth.v1.GetSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
+	95,  // 150: berth.v1.EnsureSharedDatabaseResponse.database:type_name -> berth.v1.SharedDatabase
+	14,  // 151: berth.v1.EnvService.DeployEnv:input_type -> berth.v1.DeployEnvRequest
+	42,  // 152: berth.v1.EnvService.StopEnv:input_type -> berth.v1.StopEnvRequest
+	44,  // 153: berth.v1.EnvService.StartEnv:input_type -> berth.v1.StartEnvRequest
+	46,  // 154: berth.v1.EnvService.ResetEnv:input_type -> berth.v1.ResetEnvRequest
+	48,  // 155: berth.v1.EnvService.DestroyEnv:input_type -> berth.v1.DestroyEnvRequest
+	50,  // 156: berth.v1.EnvService.WatchEnv:input_type -> berth.v1.WatchEnvRequest
+	52,  // 157: berth.v1.EnvService.GetEnv:input_type -> berth.v1.GetEnvRequest
+	54,  // 158: berth.v1.EnvService.ListEnvs:input_type -> berth.v1.ListEnvsRequest
+	56,  // 159: berth.v1.EnvService.StreamEnvLogs:input_type -> berth.v1.StreamEnvLogsRequest
+	60,  // 160: berth.v1.EnvService.ExecEnv:input_type -> berth.v1.ExecEnvRequest
+	66,  // 161: berth.v1.EnvService.ExtendEnv:input_type -> berth.v1.ExtendEnvRequest
+	68,  // 162: berth.v1.EnvService.ExplainEnv:input_type -> berth.v1.ExplainEnvRequest
+	72,  // 163: berth.v1.EnvService.UpdateEnvNetwork:input_type -> berth.v1.UpdateEnvNetworkRequest
+	79,  // 164: berth.v1.EnvService.GetUsage:input_type -> berth.v1.GetUsageRequest
+	75,  // 165: berth.v1.EnvService.ReconcileEnvs:input_type -> berth.v1.ReconcileEnvsRequest
+	84,  // 166: berth.v1.EnvService.ListApps:input_type -> berth.v1.ListAppsRequest
+	86,  // 167: berth.v1.EnvService.GetApp:input_type -> berth.v1.GetAppRequest
+	88,  // 168: berth.v1.EnvService.UploadApp:input_type -> berth.v1.UploadAppRequest
+	91,  // 169: berth.v1.EnvService.DeleteApp:input_type -> berth.v1.DeleteAppRequest
+	93,  // 170: berth.v1.EnvService.RenderApp:input_type -> berth.v1.RenderAppRequest
+	96,  // 171: berth.v1.EnvService.GetSharedDatabase:input_type -> berth.v1.GetSharedDatabaseRequest
+	98,  // 172: berth.v1.EnvService.EnsureSharedDatabase:input_type -> berth.v1.EnsureSharedDatabaseRequest
+	20,  // 173: berth.v1.EnvService.DeployEnv:output_type -> berth.v1.DeployEnvResponse
+	43,  // 174: berth.v1.EnvService.StopEnv:output_type -> berth.v1.StopEnvResponse
+	45,  // 175: berth.v1.EnvService.StartEnv:output_type -> berth.v1.StartEnvResponse
+	47,  // 176: berth.v1.EnvService.ResetEnv:output_type -> berth.v1.ResetEnvResponse
+	49,  // 177: berth.v1.EnvService.DestroyEnv:output_type -> berth.v1.DestroyEnvResponse
+	51,  // 178: berth.v1.EnvService.WatchEnv:output_type -> berth.v1.WatchEnvResponse
+	53,  // 179: berth.v1.EnvService.GetEnv:output_type -> berth.v1.GetEnvResponse
+	55,  // 180: berth.v1.EnvService.ListEnvs:output_type -> berth.v1.ListEnvsResponse
+	57,  // 181: berth.v1.EnvService.StreamEnvLogs:output_type -> berth.v1.StreamEnvLogsResponse
+	62,  // 182: berth.v1.EnvService.ExecEnv:output_type -> berth.v1.ExecEnvResponse
+	67,  // 183: berth.v1.EnvService.ExtendEnv:output_type -> berth.v1.ExtendEnvResponse
+	69,  // 184: berth.v1.EnvService.ExplainEnv:output_type -> berth.v1.ExplainEnvResponse
+	74,  // 185: berth.v1.EnvService.UpdateEnvNetwork:output_type -> berth.v1.UpdateEnvNetworkResponse
+	80,  // 186: berth.v1.EnvService.GetUsage:output_type -> berth.v1.GetUsageResponse
+	76,  // 187: berth.v1.EnvService.ReconcileEnvs:output_type -> berth.v1.ReconcileEnvsResponse
+	85,  // 188: berth.v1.EnvService.ListApps:output_type -> berth.v1.ListAppsResponse
+	87,  // 189: berth.v1.EnvService.GetApp:output_type -> berth.v1.GetAppResponse
+	90,  // 190: berth.v1.EnvService.UploadApp:output_type -> berth.v1.UploadAppResponse
+	92,  // 191: berth.v1.EnvService.DeleteApp:output_type -> berth.v1.DeleteAppResponse
+	94,  // 192: berth.v1.EnvService.RenderApp:output_type -> berth.v1.RenderAppResponse
+	97,  // 193: berth.v1.EnvService.GetSharedDatabase:output_type -> berth.v1.GetSharedDatabaseResponse
+	99,  // 194: berth.v1.EnvService.EnsureSharedDatabase:output_type -> berth.v1.EnsureSharedDatabaseResponse
+	173, // [173:195] is the sub-list for method output_type
+	151, // [151:173] is the sub-list for method input_type
+	151, // [151:151] is the sub-list for extension type_name
+	151, // [151:151] is the sub-list for extension extendee
+	0,   // [0:151] is the sub-list for field type_name
 }
 
 func init() { file_berth_v1_env_service_proto_init() }

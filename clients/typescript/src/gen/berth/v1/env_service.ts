@@ -912,7 +912,7 @@ export interface Env {
   operationId: string;
   /** `seq` of its newest event. */
   lastSeq: number;
-  /** Its last operation that failed. Absent: none, or one succeeded since. */
+  /** Why its last operation failed; one that was cancelled does not count. Absent: none failed, or one succeeded since. */
   lastError?:
     | EnvError
     | undefined;
@@ -1460,6 +1460,8 @@ export interface OperationCancelled {
   undoErrors: UndoFailed[];
   /** How long it took from its start, in milliseconds. */
   tookMs: number;
+  /** How long its steps took, in order, the one that was cut off last. */
+  timings: StepTiming[];
 }
 
 /** EnvError says why an operation failed. */
@@ -7712,7 +7714,7 @@ export const OperationFailed: MessageFns<OperationFailed> = {
 };
 
 function createBaseOperationCancelled(): OperationCancelled {
-  return { message: "", env: undefined, undoErrors: [], tookMs: 0 };
+  return { message: "", env: undefined, undoErrors: [], tookMs: 0, timings: [] };
 }
 
 export const OperationCancelled: MessageFns<OperationCancelled> = {
@@ -7728,6 +7730,9 @@ export const OperationCancelled: MessageFns<OperationCancelled> = {
     }
     if (message.tookMs !== 0) {
       writer.uint32(33).double(message.tookMs);
+    }
+    for (const v of message.timings) {
+      StepTiming.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -7777,6 +7782,14 @@ export const OperationCancelled: MessageFns<OperationCancelled> = {
             message.tookMs = reader.double();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.timings.push(StepTiming.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7803,6 +7816,7 @@ export const OperationCancelled: MessageFns<OperationCancelled> = {
         : isSet(object.took_ms)
         ? globalThis.Number(object.took_ms)
         : 0,
+      timings: globalThis.Array.isArray(object?.timings) ? object.timings.map((e: any) => StepTiming.fromJSON(e)) : [],
     };
   },
 
@@ -7820,6 +7834,9 @@ export const OperationCancelled: MessageFns<OperationCancelled> = {
     if (message.tookMs !== 0) {
       obj.tookMs = floatToJson(message.tookMs);
     }
+    if (message.timings?.length) {
+      obj.timings = message.timings.map((e) => StepTiming.toJSON(e));
+    }
     return obj;
   },
 
@@ -7832,6 +7849,7 @@ export const OperationCancelled: MessageFns<OperationCancelled> = {
     message.env = (object.env !== undefined && object.env !== null) ? Env.fromPartial(object.env) : undefined;
     message.undoErrors = object.undoErrors?.map((e) => UndoFailed.fromPartial(e)) || [];
     message.tookMs = object.tookMs ?? 0;
+    message.timings = object.timings?.map((e) => StepTiming.fromPartial(e)) || [];
     return message;
   },
 };

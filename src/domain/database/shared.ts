@@ -308,18 +308,16 @@ export class SharedDatabaseProvider implements DatabaseProvider {
   }
 
   /**
-   * Whether the server has something of the env. A destroy asks every provider for every env, so an env that never had a
-   * shared database must not need the server.
+   * Whether the server has something of the env; it answers then. A destroy asks every provider for every env, so an env
+   * that never had a shared database must not need the server. One that had needs it up: what was made there is dropped
+   * there, and with the last env gone nobody else brings it up.
    */
   async #mayHold(envId: string, signal: AbortSignal): Promise<boolean> {
-    if (this.#own.has(envId)) return true;
-    if (this.#earlier === undefined) {
-      const { server } = this.options;
-      if (!(await server.exists(signal))) return false;
-      await server.ensure(signal);
-      this.#earlier = new Set(await server.administer('SELECT env_id FROM berth.envs;', signal));
-    }
-    return this.#earlier.has(envId);
+    const { server } = this.options;
+    if (this.#earlier !== undefined && !this.#own.has(envId) && !this.#earlier.has(envId)) return false;
+    if (!(await server.ensureIfThere(signal))) return false;
+    this.#earlier ??= new Set(await server.administer('SELECT env_id FROM berth.envs;', signal));
+    return this.#own.has(envId) || this.#earlier.has(envId);
   }
 
   #password(envId: string): string {

@@ -18,7 +18,8 @@ const FILE = 'file:';
  * domain and its store, Docker and MySQL when `BERTH_FAILPOINTS` is set, and otherwise they are nowhere.
  *
  * The variable holds rules (see `parseFailpointRules`), or `file:PATH` of a file with rules that is read at each passing,
- * so that one berthd serves many cases: whenever its text changes, counting begins anew. Every passing is logged as
+ * so that one berthd serves many cases: whenever its text changes, counting begins anew (and `failpoints_read` is logged
+ * with it, behind all that came of the rules before). Every passing is logged as
  * `failpoint_passed` with its name and count, so that a test finds out where an operation comes by instead of naming it.
  */
 export class Failpoints {
@@ -85,6 +86,7 @@ export class Failpoints {
     this.#rules = parseFailpointRules(text);
     this.#text = text;
     this.#passed.clear();
+    this.logger.info({ event: 'failpoints_read', text }, 'the rules of the failpoints were read');
   }
 
   #count(name: string): number {

@@ -83,18 +83,24 @@ export class SharedServer {
 
   constructor(private readonly options: SharedServerOptions) {}
 
-  /** Whether there is a server, or data of one. */
-  async exists(signal: AbortSignal): Promise<boolean> {
-    const { engine } = this.options;
-    return (await engine.inspect(signal)) !== undefined || (await engine.hasData(signal));
-  }
-
   /**
    * Answers when the server takes connections.
    * @throws DATABASE_CREATION_OFF, DATABASE_UNAVAILABLE, IMAGE_NOT_FOUND, DOCKER_UNAVAILABLE, `signal.reason`
    */
   async ensure(signal: AbortSignal): Promise<DatabaseServer> {
-    const found = await this.options.engine.inspect(signal);
+    return await this.#ensured(await this.options.engine.inspect(signal), signal);
+  }
+
+  /** As `ensure` where there is a server, or data of one. @returns whether there is */
+  async ensureIfThere(signal: AbortSignal): Promise<boolean> {
+    const { engine } = this.options;
+    const found = await engine.inspect(signal);
+    if (!found && !(await engine.hasData(signal))) return false;
+    await this.#ensured(found, signal);
+    return true;
+  }
+
+  async #ensured(found: DatabaseServer | undefined, signal: AbortSignal): Promise<DatabaseServer> {
     if (found?.running && !found.unhealthy && this.#ready === lifeOf(found)) return found;
     this.#bringingUp ??= this.#bringUp().finally(() => (this.#bringingUp = undefined));
     return await unlessAborted(this.#bringingUp, signal);
@@ -136,31 +142,23 @@ export class SharedServer {
   }
 
   async #bringUp(): Promise<DatabaseServer> {
-    const { engine, settings, passwords, logger, image } = this.options;
+    const { engine, settings, logger } = this.options;
     const signal = AbortSignal.timeout(settings.startTimeoutMs);
     try {
-      let server = await engine.inspect(signal);
-      if (server?.unhealthy) {
-        logger.warn({ container: server.containerId }, 'the shared database is unwell and is started anew');
+      const found = await engine.inspect(signal);
+      if (!found && !settings.create) throw creationOff();
+      if (found?.unhealthy) {
+        logger.warn({ container: found.containerId }, 'the shared database is unwell and is started anew');
         await engine.stop(signal);
-        server = undefined;
       }
-      if (!server?.running) {
-        if (!settings.create && !server && !(await engine.inspect(signal))) throw creationOff();
-        const spec = {
-          ...settings,
-          image: await image(signal),
-          rootPassword: passwords.of('shared-server:root'),
-        };
-        server = await engine.start(spec, signal);
-        logger.info(
-          { event: 'shared_database_started', container: server.containerId, image: server.image },
-          'the shared database was started',
-        );
-      }
-      await this.#untilAnswers(server, signal);
+      const runs = found?.running && !found.unhealthy;
+      const server = await this.#untilAnswers(runs ? found : await this.#start(signal), signal);
       await engine.rejoin(signal);
       this.#ready = lifeOf(server);
+      logger.info(
+        { event: 'shared_database_ready', container: server.containerId },
+        'the shared database takes connections',
+      );
       return server;
     } catch (error) {
       if (isBerthError(error) && !signal.aborted) throw error;
@@ -168,19 +166,41 @@ export class SharedServer {
     }
   }
 
-  /** MySQL answers on its socket once during its own set-up; over TCP it answers when that is done. */
-  async #untilAnswers(server: DatabaseServer, signal: AbortSignal): Promise<void> {
+  async #start(signal: AbortSignal): Promise<DatabaseServer> {
+    const { engine, settings, passwords, logger, image } = this.options;
+    const spec = {
+      ...settings,
+      image: await image(signal),
+      rootPassword: passwords.of('shared-server:root'),
+    };
+    const server = await engine.start(spec, signal);
+    logger.info(
+      { event: 'shared_database_started', container: server.containerId, image: server.image },
+      'the shared database was started',
+    );
+    return server;
+  }
+
+  /**
+   * MySQL answers on its socket once during its own set-up; over TCP it answers when that is done. One that ends before
+   * is started again, unless Docker's restart policy is at it.
+   * @returns the server that answered
+   */
+  async #untilAnswers(started: DatabaseServer, signal: AbortSignal): Promise<DatabaseServer> {
     const { engine } = this.options;
+    let server = started;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS)) {
       try {
         await this.administer(BOOTSTRAP, signal);
-        return;
+        return server;
       } catch (error) {
         signal.throwIfAborted();
         // 2003: it does not listen yet. 2013: it went away again, as it does at the end of its set-up.
         const early = error instanceof SqlError && ['2003', '2013', '2002'].includes(error.failure.code);
         if (!early && !isBerthError(error, 'DATABASE_UNAVAILABLE')) throw error;
-        if ((await engine.inspect(signal))?.containerId !== server.containerId) throw error;
+        const now = await engine.inspect(signal);
+        if (now?.containerId !== server.containerId) throw error;
+        server = now.running ? now : await this.#start(signal);
       }
       await sleep(pauseMs, undefined, { signal });
     }

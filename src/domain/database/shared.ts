@@ -320,13 +320,15 @@ export class SharedDatabaseProvider implements DatabaseProvider {
   }
 
   /**
-   * Whether the server has something of the env. A destroy asks every provider for every env, so an env that never had a
-   * shared database must not need the server.
+   * Whether the server has something of the env; it answers then. A destroy asks every provider for every env, so an env
+   * that never had a shared database must not need the server. One that had needs it up: what was made there is dropped
+   * there, and with the last env gone nobody else brings it up.
    */
   async #mayHold(envId: string, signal: AbortSignal): Promise<boolean> {
-    if (this.#own.has(envId)) return true;
-    if (this.#earlier === undefined && !(await this.options.server.exists(signal))) return false;
-    return (await this.#rowsFromBefore(signal)).has(envId);
+    const { server } = this.options;
+    if (this.#earlier !== undefined && !this.#own.has(envId) && !this.#earlier.has(envId)) return false;
+    if (!(await server.ensureIfThere(signal))) return false;
+    return this.#own.has(envId) || (await this.#rowsFromBefore(signal)).has(envId);
   }
 
   /** What all envs may have open at once; without end where the server does not answer. */

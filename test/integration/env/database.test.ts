@@ -11,7 +11,7 @@ import { named } from '../../support/env/env-harness.js';
 import { installPackage } from '../../support/npm-packages.mjs';
 import { docker } from '../../support/docker-cli.js';
 import { appFiles, EnvWorld } from './env-world.js';
-import { removeSharedServer } from '../../support/env/shared-server.js';
+import { removeSharedServer, sharedServerOf } from '../../support/env/shared-server.js';
 
 const NOTES = resolve(import.meta.dirname, '../../apps/notes');
 const FIRST_NOTE = `from; the "app" 's file`;
@@ -190,6 +190,28 @@ describe('the shared database', () => {
       await docker('rm', '-f', ...(await serverIds()));
       expect((await world.run('start', env.id)).last).toMatchObject({ type: 'succeeded' });
       expect(await ask(env, '/notes')).toEqual([FIRST_NOTE, 'before']);
+    },
+  );
+
+  onlyInFull(
+    it,
+    'that is down when an env goes is brought up to drop what it had, without what is gone',
+    async () => {
+      const shared = CLI({ provider: 'shared' });
+      const { env } = await world.deploy('goes', shared);
+      const [server = ''] = await serverIds();
+      await docker('stop', server);
+      // Its network goes with the env, and Docker starts no container that is in a network which is gone.
+      expect((await world.run('destroy', env.id)).last).toMatchObject({ type: 'succeeded' });
+      expect(await world.sharedServer.look(AbortSignal.timeout(240_000))).toMatchObject({
+        state: 'ready',
+        facts: { schemas: 0 },
+      });
+      // So it is with the network that it is in while no env uses it.
+      await docker('stop', server);
+      await docker('network', 'rm', `${sharedServerOf(world.owner)}-net`);
+      expect((await world.deploy('comes', shared)).last).toMatchObject({ type: 'succeeded' });
+      expect(await serverIds()).toEqual([server]);
     },
   );
 

@@ -19,6 +19,8 @@ class FakeServerEngine implements DatabaseServerEngine {
   server: DatabaseServer | undefined;
   data = false;
   answers: SqlOutcome[] = [];
+  /** At so many more runs of statements it ends. */
+  endsAtSql = 0;
   readonly calls: string[] = [];
   spec: DatabaseServerSpec | undefined;
 
@@ -46,11 +48,15 @@ class FakeServerEngine implements DatabaseServerEngine {
   }
   async stop() {
     this.calls.push('stop');
-    if (this.server) this.server = { ...this.server, running: false };
+    this.#end();
   }
   async runSql() {
     this.calls.push('sql');
+    if (--this.endsAtSql === 0) this.#end();
     return this.answers.shift() ?? OK;
+  }
+  #end() {
+    if (this.server) this.server = { ...this.server, running: false };
   }
   async logTail() {
     return 'the last line of its log';
@@ -141,6 +147,25 @@ describe('the shared server', () => {
       'start',
       'rejoin',
     ]);
+  });
+
+  it('that ends before it answers is started again', async () => {
+    engine.answers = [NOT_YET];
+    engine.endsAtSql = 1;
+    const server = await serverWith().ensure(signal);
+    expect(engine.calls).toEqual(['start', 'sql', 'start', 'sql', 'rejoin']);
+    expect(server).toEqual(engine.server);
+  });
+
+  it('is brought up for what only wants it gone when there is one, or its data, and is not made for that', async () => {
+    const server = serverWith();
+    expect(await server.ensureIfThere(signal)).toBe(false);
+    expect(engine.calls).toEqual([]);
+    engine.data = true;
+    expect(await server.ensureIfThere(signal)).toBe(true);
+    engine.server = { ...engine.server!, running: false };
+    expect(await server.ensureIfThere(signal)).toBe(true);
+    expect(engine.calls.filter((call) => call === 'start')).toHaveLength(2);
   });
 
   it('is not made where the settings forbid it', async () => {

@@ -66,7 +66,9 @@ export class DockerDatabaseEngine implements DatabaseServerEngine {
   start(spec: DatabaseServerSpec, signal?: AbortSignal): Promise<DatabaseServer> {
     return this.#translated('starting the shared database', signal, async () => {
       const { calls } = this.options;
-      const id = (await this.#container(signal))?.id ?? (await this.#create(spec, signal));
+      const present = await this.#container(signal);
+      if (present) await this.#mendNetworks(spec, present, signal);
+      const id = present?.id ?? (await this.#create(spec, signal));
       await calls.run({ op: 'startContainer', id }, { timeoutMs: CREATE_TIMEOUT_MS });
       return shape(await calls.run({ op: 'inspectContainer', id }, { signal }));
     });
@@ -156,22 +158,10 @@ export class DockerDatabaseEngine implements DatabaseServerEngine {
   async #create(spec: DatabaseServerSpec, signal: AbortSignal | undefined): Promise<string> {
     const { calls, owner } = this.options;
     const names = this.#names;
-    const labels = serverLabels(owner);
     await inspectImage(calls, spec.image, signal);
-    await calls.run({ op: 'createVolume', body: { Name: names.volume, Driver: 'local', Labels: labels } });
-    const networks = await calls.run({ op: 'listNetworks', labels: this.#filter() }, { signal });
-    if (!networks.some(({ name }) => name === names.network)) {
-      const body = {
-        Name: names.network,
-        Driver: 'bridge',
-        CheckDuplicate: true,
-        // What is published has to be reached from the host.
-        Internal: spec.publishPort === 0,
-        IPAM: { Driver: 'default', Config: [{ Subnet: spec.subnet }] },
-        Labels: labels,
-      };
-      await calls.run({ op: 'createNetwork', body }).catch(unlessThere);
-    }
+    const volume = { Name: names.volume, Driver: 'local', Labels: serverLabels(owner) };
+    await calls.run({ op: 'createVolume', body: volume });
+    await this.#createNetwork(spec, signal);
     const body = serverContainerBody(spec, names, owner);
     const create = { op: 'createContainer', name: names.container, body } as const;
     try {
@@ -180,6 +170,49 @@ export class DockerDatabaseEngine implements DatabaseServerEngine {
       const present = isFailure(error, 'conflict') && (await this.#container(signal));
       if (present) return present.id;
       throw error;
+    }
+  }
+
+  /** The network that it is in while no env uses it; one that is there stays. */
+  async #createNetwork(spec: DatabaseServerSpec, signal: AbortSignal | undefined): Promise<void> {
+    const { calls, owner } = this.options;
+    const names = this.#names;
+    const networks = await calls.run({ op: 'listNetworks', labels: this.#filter() }, { signal });
+    if (networks.some(({ name }) => name === names.network)) return;
+    const body = {
+      Name: names.network,
+      Driver: 'bridge',
+      CheckDuplicate: true,
+      // What is published has to be reached from the host.
+      Internal: spec.publishPort === 0,
+      IPAM: { Driver: 'default', Config: [{ Subnet: spec.subnet }] },
+      Labels: serverLabels(owner),
+    };
+    await calls.run({ op: 'createNetwork', body }).catch(unlessThere);
+  }
+
+  /**
+   * Docker starts no container that is in a network which is gone. A server that does not run comes to that whenever the
+   * network between it and an env is removed, for Docker parts only what runs from a network; and its restart policy ends
+   * there. While that is still at work it is left alone.
+   */
+  async #mendNetworks(
+    spec: DatabaseServerSpec,
+    { id: containerId, state, networkIds }: ContainerDetails,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (state === 'running' || state === 'restarting') return;
+    const { calls } = this.options;
+    const there = await calls.run({ op: 'listNetworks', labels: [] }, { signal });
+    const isThere = (wanted: string, wantedId: string): boolean =>
+      there.some(({ id, name }) => name === wanted && (wantedId === '' || wantedId === id));
+    for (const [name, networkId] of Object.entries(networkIds)) {
+      if (isThere(name, networkId)) continue;
+      await calls.run({ op: 'disconnectNetwork', id: name, containerId });
+      // The networks of envs are joined again by `rejoin`.
+      if (name !== this.#names.network) continue;
+      await this.#createNetwork(spec, signal);
+      await calls.run({ op: 'connectNetwork', id: name, containerId, endpoint: { Aliases: [] } });
     }
   }
 

@@ -115,6 +115,8 @@ export interface ContainerDetails {
   stopTimeoutS: number | undefined;
   /** Addresses by network name. */
   addresses: Record<string, string>;
+  /** Ids, by name, of the networks that it is in whenever it runs, also while it does not; empty: not known yet. */
+  networkIds: Record<string, string>;
 }
 
 export interface ContainerSummary {

@@ -12,8 +12,10 @@ export function imageShape(image: Docker.ImageInspectInfo): { id: string; expose
 
 export function containerShape(info: Docker.ContainerInspectInfo): ContainerDetails {
   const addresses: Record<string, string> = {};
+  const networkIds: Record<string, string> = {};
   for (const [network, endpoint] of Object.entries(info.NetworkSettings.Networks ?? {})) {
     if (endpoint?.IPAddress) addresses[network] = endpoint.IPAddress;
+    networkIds[network] = endpoint?.NetworkID ?? '';
   }
   const timeout: unknown = 'StopTimeout' in info.Config ? info.Config.StopTimeout : undefined;
   return {
@@ -42,6 +44,7 @@ export function containerShape(info: Docker.ContainerInspectInfo): ContainerDeta
     healthTest: healthTest(info),
     stopTimeoutS: typeof timeout === 'number' ? timeout : undefined,
     addresses,
+    networkIds,
   };
 }
 

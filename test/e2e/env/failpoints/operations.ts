@@ -5,8 +5,12 @@ import type { Ending, FailpointWorld } from './world.js';
 export interface TriedOperation {
   name: string;
   app: AppName;
+  /** What it is to berthd: operations of one kind pass the same places, but for what their apps add. */
+  kind: string;
   /** State of the env that it begins with. */
   from: 'nothing' | 'running' | 'stopped';
+  /** Whether it begins without a shared server, and without data of one. Default: where its app uses one, it is there. */
+  withoutServer?: boolean;
   run: (world: FailpointWorld, envId: string) => Promise<Ending>;
   /** What the table says of it when nothing is in its way. */
   normal: string;
@@ -23,6 +27,7 @@ function simple(kind: Simple, app: AppName, from: TriedOperation['from'], settle
   return {
     name: kind,
     app,
+    kind,
     from,
     run,
     normal: 'succeeded',
@@ -35,6 +40,7 @@ function deploy(app: AppName): TriedOperation {
   return {
     name: 'deploy',
     app,
+    kind: 'deploy',
     from: 'nothing',
     run: (world) => world.deploy(app),
     normal: 'succeeded',
@@ -63,10 +69,52 @@ export const FAILING_DEPLOY: TriedOperation = {
   over: /env deploy failed/,
 };
 
+/** Files of another content over an env that runs. What it was is gone from its first step on; its data stays. */
+export function replaceOf(app: Exclude<AppName, 'failing'>): TriedOperation {
+  return {
+    ...deploy(app),
+    name: 'replace',
+    kind: 'replace',
+    from: 'running',
+    run: (world) => world.deployOther(app),
+    settles: ['running', 'broken'],
+  };
+}
+
+/** A deployment of what is there already, stopped. */
+export const DEPLOY_STOPPED: TriedOperation = {
+  ...deploy('plain'),
+  name: 'deploy of a stopped env',
+  kind: 'start',
+  from: 'stopped',
+  settles: ['running', 'stopped'],
+};
+
+/** A person asks for the shared server where there is none. */
+export const MAKE_SERVER: TriedOperation = {
+  name: 'make the server',
+  app: 'shared',
+  kind: 'make the server',
+  from: 'nothing',
+  withoutServer: true,
+  run: (world) => world.ensureServer(),
+  normal: 'succeeded',
+  settles: [''],
+  over: /the shared database takes connections/,
+};
+
+/** The first env that needs the shared server, which is made on the way. */
+export const FIRST_SHARED_DEPLOY: TriedOperation = {
+  ...deploy('shared'),
+  name: 'first deploy',
+  withoutServer: true,
+};
+
 /** An env whose time is over, ended by the sweep; for a world that sweeps often. */
 export const EXPIRY: TriedOperation = {
   name: 'expire',
   app: 'plain',
+  kind: 'expire',
   from: 'running',
   run: (world, envId) => world.gone(envId),
   normal: 'expired',
@@ -77,13 +125,18 @@ export const EXPIRY: TriedOperation = {
 const DATABASES = { plain: '', shared: 'shared', standalone: 'standalone' } as const;
 
 /** Brings the world's one env into the state that an operation begins with; what is there in that state stays. */
-export async function bring(world: FailpointWorld, { from, name, app }: TriedOperation): Promise<string> {
+export async function bring(
+  world: FailpointWorld,
+  { from, name, app, withoutServer = false }: TriedOperation,
+): Promise<string> {
   for (;;) {
     const env = world.env();
-    if (env && app !== 'failing' && env.database !== DATABASES[app]) {
+    if (env && (withoutServer || (app !== 'failing' && env.database !== DATABASES[app]))) {
       await world.run('destroy', env.id);
       continue;
     }
+    if (withoutServer) await world.removeServer();
+    else if (app === 'shared') await world.ensureServer();
     const state = env?.state ?? 'nothing';
     if (state === from && name !== 'expire') return env?.id ?? '';
     const ended =

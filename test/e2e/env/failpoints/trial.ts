@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { LogLine } from '../../../support/daemon.js';
 import { bring, type TriedOperation } from './operations.js';
 import type { FailpointWorld } from './world.js';
 
@@ -35,6 +36,13 @@ export function pointName({ name, nth }: Passing): string {
 /** A call that only reads has one instant to die at, and an answer that is lost is an error. */
 const READS = /^docker\.(inspect|list|version|info|container|stream)/;
 
+/** What sort of place it is, for the summary. */
+export function kindOf({ name }: Passing): string {
+  if (READS.test(name)) return 'docker, reading';
+  if (name.startsWith('docker.')) return 'docker, changing';
+  return name.startsWith('sql(') ? 'sql' : 'store';
+}
+
 export function modesOf({ name }: Passing): readonly Mode[] {
   return READS.test(name) ? ['error', 'delay', 'kill'] : MODES;
 }
@@ -68,7 +76,7 @@ export async function attempt(world: FailpointWorld, tried: Case): Promise<Outco
   world.arm(`${passing.name}=${action}@${passing.nth}`);
   const kills = mode === 'kill' || mode === 'kill_after';
   const ended = await operation.run(world, envId);
-  const struck = kills ? await died(world) : logged().some((line) => line.event === 'failpoint_struck');
+  const struck = kills ? await died(world) : await wasStruck(world, logged);
   const wrong: string[] = [];
   if (!struck) {
     world.disarm();
@@ -76,7 +84,6 @@ export async function attempt(world: FailpointWorld, tried: Case): Promise<Outco
     return { case: tried, text: 'not passed this time', wrong: [] };
   }
   if (kills) await world.revive();
-  else world.disarm();
   if (operation.name === 'expire' && !ended.ok && world.env()) await world.gone(envId);
   await world.settle();
   const env = world.env();
@@ -96,9 +103,14 @@ async function repeated(
   envId: string,
 ): Promise<string | undefined> {
   if (operation.name === 'expire') return undefined;
-  if (envId === '' && operation.name !== 'deploy' && operation.name !== 'failing deploy') return undefined;
+  if (envId === '' && operation.from !== 'nothing') return undefined;
   const { text } = await operation.run(world, envId);
   return text === operation.normal ? undefined : `done again, it ${text}`;
+}
+
+async function wasStruck(world: FailpointWorld, logged: () => LogLine[]): Promise<boolean> {
+  await world.disarmed();
+  return logged().some((line) => line.event === 'failpoint_struck');
 }
 
 /** A call may break off a moment before its berthd is seen to be gone: one that still answers lives. */

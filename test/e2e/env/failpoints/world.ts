@@ -6,6 +6,7 @@ import {
   DeployEnvRequest,
   EnvState,
   operationEnd,
+  SharedDatabaseState,
   type BerthClient,
   type EnvEvent,
 } from '../../../../clients/typescript/src/index.js';
@@ -29,6 +30,7 @@ export interface WorldOptions {
 /** One berthd with failpoints that a test arms and disarms while it runs, and that is started again when one killed it. */
 export class FailpointWorld {
   #cases = 0;
+  #contents = 0;
 
   private constructor(
     readonly docker: Place['docker'],
@@ -84,6 +86,17 @@ export class FailpointWorld {
     this.arm('');
   }
 
+  /** As `disarm`; resolves when all that berthd logged until then has come, which may be later than its answers. */
+  async disarmed(): Promise<void> {
+    this.disarm();
+    const mark = `# ${this.#cases}\n`;
+    // Reads the rules, like any call that passes a failpoint.
+    await this.client.env.getSharedDatabase({});
+    await this.daemon.logged(
+      (line) => line.event === 'failpoints_read' && String(line['text']).startsWith(mark),
+    );
+  }
+
   /** Lines that berthd logs from now on. */
   mark(): () => LogLine[] {
     const { log } = this.daemon;
@@ -94,6 +107,28 @@ export class FailpointWorld {
   deploy(app: AppName, more: object = {}): Promise<Ending> {
     const request = DeployEnvRequest.fromPartial({ ...USER, files: [...APPS[app]], ...more });
     return ending(this.client.env.deployEnv(request));
+  }
+
+  /** Deploys the app with a content that it never had before. */
+  deployOther(app: AppName): Promise<Ending> {
+    const content = { path: 'content.txt', content: Buffer.from(String(++this.#contents)), mode: 0 };
+    return this.deploy(app, { files: [...APPS[app], content] });
+  }
+
+  /** Asks for the shared server. */
+  async ensureServer(): Promise<Ending> {
+    try {
+      const { database } = await this.client.env.ensureSharedDatabase({ requestId: '' });
+      const ok = database?.state === SharedDatabaseState.READY;
+      return { text: ok ? 'succeeded' : `answered that the server is in state ${database?.state}`, ok };
+    } catch (error) {
+      return refused(error);
+    }
+  }
+
+  /** As a person would who wants nothing of the shared server any more; envs that use it are gone by then. */
+  removeServer(): Promise<void> {
+    return removeSharedServer(this.daemon.owner, this.docker);
   }
 
   run(kind: 'stop' | 'start' | 'reset' | 'destroy', envId: string): Promise<Ending> {

@@ -5,12 +5,15 @@ import { unlessAborted } from '../../lib/unless-aborted.js';
 import type { DockerCalls } from './docker-calls.js';
 import { DockerError, unreachableText } from './docker-error.js';
 import type { DockerStream, DockerStreams } from './docker-streams.js';
+import { knock } from './knock.js';
 import { OWNER_LABEL } from './labels.js';
 import type { DockerFailure } from './worker/failure.js';
 import type { DockerEvent } from './worker/stream-messages.js';
 
 const EVENT_WINDOW_BYTES = 1024 * 1024;
 const HANDSHAKE_TIMEOUT_MS = 5_000;
+/** A Docker that shuts down lets streams that are open go on until its containers have stopped, and takes no new calls. */
+const KNOCK_INTERVAL_MS = 1_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5_000;
 /** Docker Engine 20.10, in which everything that Berth asks for is there. */
@@ -33,9 +36,10 @@ export interface EventSubscriber {
 export type DepartureListener = (networkId: string, containerId: string) => void;
 
 /**
- * Whether Docker is there, told by two event streams that stay open: their end is noticed at once, without polling. While
- * Docker is away, a handshake is tried with growing pauses. One stream carries the events of this owner's containers, the
- * other one tells of containers that have left networks, of which Docker tells no labels: watchers cost no streams.
+ * Whether Docker is there, told by two event streams that stay open: their end is noticed at once, and within a second that
+ * nothing listens any more. While Docker is away, a handshake is tried with growing pauses. One stream carries the events of
+ * this owner's containers, the other one tells of containers that have left networks, of which Docker tells no labels: watchers
+ * cost no streams.
  */
 export class DockerAvailability {
   #state: DockerState = { state: 'down', reason: 'not tried yet', since: Date.now() };
@@ -46,7 +50,13 @@ export class DockerAvailability {
   #loop: Promise<void> | undefined;
 
   constructor(
-    private readonly options: { calls: DockerCalls; streams: DockerStreams; owner: string; logger: Logger },
+    private readonly options: {
+      calls: DockerCalls;
+      streams: DockerStreams;
+      owner: string;
+      dockerHost: string;
+      logger: Logger;
+    },
   ) {}
 
   get state(): DockerState {
@@ -156,6 +166,7 @@ export class DockerAvailability {
       throw error;
     }
     this.#change({ state: 'up', version: answer.version, apiVersion, since: Date.now() });
+    void this.#deaf(over.signal).then((failure) => failure && end.resolve(failure));
     return { ended: end.promise.finally(() => over.abort()) };
   }
 
@@ -181,6 +192,16 @@ export class DockerAvailability {
     const cancel = (): void => stream.cancel();
     if (signal.aborted) cancel();
     else signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  /** Resolves when nothing listens any more where Docker was, or when the signal is aborted. */
+  async #deaf(signal: AbortSignal): Promise<DockerFailure | undefined> {
+    let failure: DockerFailure | undefined;
+    while (failure === undefined && !signal.aborted) {
+      await delay(KNOCK_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+      if (!signal.aborted) failure = await knock(this.options.dockerHost);
+    }
+    return failure;
   }
 
   #goDown(failure: DockerFailure | undefined): void {

@@ -54,7 +54,7 @@ export async function createDockerEngine(options: DockerEngineOptions): Promise<
   });
   const calls = between ? between.calls(realCalls) : realCalls;
   const streams = between ? between.streams(realStreams) : realStreams;
-  const availability = new DockerAvailability({ calls, streams, owner, logger });
+  const availability = new DockerAvailability({ calls, streams, owner, dockerHost, logger });
   const sameHost = new URL(dockerHost).protocol === 'unix:';
   const { seccompProfilePath, hostsFile, gvisor } = options;
   const ociRuntime = new OciRuntime({ calls, configured: options.ociRuntime ?? '', logger });

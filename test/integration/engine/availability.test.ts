@@ -18,6 +18,7 @@ const REAL_SOCKET = '/var/run/docker.sock';
 class DockerProxy {
   readonly #connections = new Set<Socket>();
   #server: Server | undefined;
+  #closed: Promise<unknown> | undefined;
 
   constructor(readonly socketPath: string) {}
 
@@ -40,11 +41,17 @@ class DockerProxy {
     await once(this.#server, 'listening');
   }
 
-  async down(): Promise<void> {
-    const closed = this.#server && once(this.#server, 'close');
+  /** As Docker while it shuts down: what is open goes on, and nothing listens any more. */
+  deaf(): void {
+    this.#closed = this.#server && once(this.#server, 'close');
     this.#server?.close();
+  }
+
+  async down(): Promise<void> {
+    if (!this.#closed) this.deaf();
     for (const connection of this.#connections) connection.destroy();
-    await closed;
+    await this.#closed;
+    this.#closed = undefined;
     this.#server = undefined;
     await rm(this.socketPath, { force: true });
   }
@@ -123,6 +130,22 @@ describe('Docker', () => {
     await proxy.up();
     await upAgain;
     expect(await docker.sandboxes.removeStrays(() => false)).toEqual([]);
+    await docker.close();
+    engine = undefined;
+    await proxy.down();
+  });
+
+  it('is away as soon as nothing listens any more, though its event stream goes on', async () => {
+    const proxy = new DockerProxy(socketPath);
+    await proxy.up();
+    const docker = await connectEngine();
+    const down = nextState(docker, 'down');
+    proxy.deaf();
+    expect(await down).toMatchObject({ reason: expect.stringMatching(/ENOENT.*systemctl start docker/) });
+    await proxy.down();
+    const up = nextState(docker, 'up');
+    await proxy.up();
+    await up;
     await docker.close();
     engine = undefined;
     await proxy.down();

@@ -174,10 +174,13 @@ export class SharedServer {
       rootPassword: passwords.of('shared-server:root'),
     };
     const server = await engine.start(spec, signal);
-    logger.info(
-      { event: 'shared_database_started', container: server.containerId, image: server.image },
-      'the shared database was started',
-    );
+    // Else Docker's restart policy is at it, and has its own time.
+    if (server.running) {
+      logger.info(
+        { event: 'shared_database_started', container: server.containerId, image: server.image },
+        'the shared database was started',
+      );
+    }
     return server;
   }
 

@@ -16,6 +16,8 @@ export interface TriedOperation {
   normal: string;
   /** States that the env may be in when it was disturbed and has settled; empty: it is gone. */
   settles: string[];
+  /** The same after berthd was killed, where the next boot has to bring it further than a failure may. Default: `settles`. */
+  settlesKilled?: string[];
   /** The line of berthd's log behind which it passes nothing more. */
   over: RegExp;
 }
@@ -55,7 +57,8 @@ export function lifeOf(app: Exclude<AppName, 'failing'>): TriedOperation[] {
     deploy(app),
     simple('stop', app, 'running', ['stopped', 'running']),
     simple('start', app, 'stopped', ['running', 'stopped']),
-    simple('reset', app, 'running', ['running', 'broken', 'stopped']),
+    // Once begun there is no way back, and the next boot finishes it.
+    { ...simple('reset', app, 'running', ['running', 'broken', 'stopped']), settlesKilled: ['running'] },
     simple('destroy', app, 'running', ['', 'running']),
   ];
 }

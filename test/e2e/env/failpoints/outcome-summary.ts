@@ -1,19 +1,22 @@
 import { groups } from './groups.js';
-import { caseName, kindOf, MODES, type Outcome } from './trial.js';
+import { caseName, kindOf, KINDS, MODES, type Outcome } from './trial.js';
 
 /**
  * Operation × kind of place × what was done there → how many cases, and how often each outcome; then each wrong case by
  * itself. A table in Markdown, short enough to be read whole.
  */
 export function outcomeSummary(outcomes: readonly Outcome[]): string {
-  const rows = groups(
-    outcomes,
-    ({ case: { operation, passing } }) => `| ${operation.app} ${operation.name} | ${kindOf(passing)} |`,
+  const operations = groups(outcomes, ({ case: { operation } }) => `${operation.app} ${operation.name}`);
+  const rows = [...operations].flatMap(([operation, own]) =>
+    KINDS.map((kind): [string, Outcome[]] => [
+      `| ${operation} | ${kind} |`,
+      own.filter(({ case: { passing } }) => kindOf(passing) === kind),
+    ]).filter(([, cases]) => cases.length > 0),
   );
   const lines = [
     `| operation | places | ${MODES.join(' | ')} |`,
     `| --- | --- |${' --- |'.repeat(MODES.length)}`,
-    ...[...rows].map(([row, own]) => {
+    ...rows.map(([row, own]) => {
       const cells = MODES.map((mode) => cell(own.filter((outcome) => outcome.case.mode === mode)));
       return `${row} ${cells.join(' | ')} |`;
     }),

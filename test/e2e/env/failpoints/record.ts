@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { caseName, type Case, type Outcome } from './trial.js';
+import { caseName, NOT_PASSED, type Case, type Outcome } from './trial.js';
 
 /** A file of outcomes, one a line as they come: a run that was ended is taken up where it was. */
 const VARIABLE = 'BERTH_TEST_FAILPOINT_RECORD';
@@ -10,10 +10,11 @@ type Line = Pick<Outcome, 'text' | 'wrong'> & { case: string };
 
 const earlier = file !== undefined && existsSync(file) ? read(file) : new Map<string, Line>();
 
-/** What came of a case in an earlier run; undefined: it did not run, or not as it should. */
+/** What came of a case in an earlier run; undefined: it did not run, or not as it should, and is worth another try. */
 export function recorded(tried: Case): Outcome | undefined {
   const line = earlier.get(caseName(tried));
-  return line && line.wrong.length === 0 ? { case: tried, text: line.text, wrong: [] } : undefined;
+  const isGood = line && line.wrong.length === 0 && line.text !== NOT_PASSED;
+  return isGood ? { case: tried, text: line.text, wrong: [] } : undefined;
 }
 
 export function record({ case: tried, text, wrong }: Outcome): void {

@@ -25,6 +25,9 @@ export interface Outcome {
   wrong: string[];
 }
 
+/** The outcome of a case whose place was not passed. */
+export const NOT_PASSED = 'not passed this time';
+
 export function caseName({ operation, passing, mode }: Case): string {
   return `${operation.app} ${operation.name}: ${pointName(passing)} ${mode}`;
 }
@@ -36,8 +39,10 @@ export function pointName({ name, nth }: Passing): string {
 /** A call that only reads has one instant to die at, and an answer that is lost is an error. */
 const READS = /^docker\.(inspect|list|version|info|container|stream)/;
 
+export const KINDS = ['store', 'docker, reading', 'docker, changing', 'sql'] as const;
+
 /** What sort of place it is, for the summary. */
-export function kindOf({ name }: Passing): string {
+export function kindOf({ name }: Passing): (typeof KINDS)[number] {
   if (READS.test(name)) return 'docker, reading';
   if (name.startsWith('docker.')) return 'docker, changing';
   return name.startsWith('sql(') ? 'sql' : 'store';
@@ -81,13 +86,14 @@ export async function attempt(world: FailpointWorld, tried: Case): Promise<Outco
   if (!struck) {
     world.disarm();
     // The time between two looks differs from run to run, and with it how often some calls are made.
-    return { case: tried, text: 'not passed this time', wrong: [] };
+    return { case: tried, text: NOT_PASSED, wrong: [] };
   }
   if (kills) await world.revive();
   if (operation.name === 'expire' && !ended.ok && world.env()) await world.gone(envId);
   await world.settle();
   const env = world.env();
-  if (!operation.settles.includes(env?.state ?? '')) wrong.push(`the env is ${env?.state ?? 'gone'}`);
+  const settles = kills ? (operation.settlesKilled ?? operation.settles) : operation.settles;
+  if (!settles.includes(env?.state ?? '')) wrong.push(`the env is ${env?.state ?? 'gone'}`);
   if (mode === 'delay' && ended.text !== operation.normal) wrong.push(`with a delay it ${ended.text}`);
   wrong.push(...(await world.violations()));
   const again = await repeated(world, operation, env?.id ?? '');

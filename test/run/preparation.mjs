@@ -10,7 +10,10 @@ import { describeImages, ensureImages } from '../../src/cli/setup/images.mjs';
 import { step } from '../../src/cli/setup/progress.mjs';
 import { ensureCpythonImage } from './cpython-image.mjs';
 
-const IMAGES = ['berth/sandbox-python:3.11', 'python:3.11-slim', 'node:20-slim', 'mysql'];
+const IMAGES = [
+  ...['berth/sandbox-python:3.11', 'python:3.11-slim', 'node:20-slim'],
+  ...['nginx:stable', 'eclipse-temurin:17-jre', 'mysql'],
+];
 
 /** Each gives the variables that tell tests where it is. */
 const PREPARATIONS = {

@@ -64,12 +64,18 @@ export class ServiceLog {
 
   /** What has been written so far. @param present the container that the service has now */
   async *history(present: SeenContainer): AsyncGenerator<PlacedEntry> {
-    const { since, until } = this.options;
+    const { since, until, follow } = this.options;
     if (present.id !== this.#position.containerId) yield* this.#containerGone(undefined, present);
     const { tail } = this.#position;
     // The last line is asked for even where none is wanted: it is where to go on from.
     const wanted = { since, until, tail: tail === 0 ? 1 : tail };
-    for await (const placed of this.#readAll(wanted)) if (tail !== 0) yield placed;
+    // What is written while the last lines are looked for comes behind them, and only who follows wants it.
+    let left = follow || tail === undefined ? Infinity : tail;
+    for await (const placed of this.#readAll(wanted)) {
+      if (tail === 0) continue;
+      yield placed;
+      if (placed.entry.kind === 'line' && --left === 0) break;
+    }
     this.#move({ tail: undefined });
   }
 

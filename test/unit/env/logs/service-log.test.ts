@@ -9,7 +9,7 @@ import {
   type ProjectEvent,
 } from '../../../../src/domain/env/engine.js';
 import { BerthError } from '../../../../src/domain/errors.js';
-import { ContainerBoard } from '../../../../src/domain/env/logs/container-board.js';
+import { ContainerBoard, type SeenContainer } from '../../../../src/domain/env/logs/container-board.js';
 import type { PlacedEntry } from '../../../../src/domain/env/logs/entry.js';
 import { ServiceLog } from '../../../../src/domain/env/logs/service-log.js';
 import { line, ms, textOf } from './chunks.js';
@@ -134,6 +134,22 @@ function told({ entry }: PlacedEntry): string {
   }
 }
 
+function logOf(
+  docker: FakeDocker,
+  { id, running, startedAt, finishedAt }: SeenContainer,
+  { tail, follow, signal }: { tail: number | undefined; follow: boolean; signal: AbortSignal },
+): ServiceLog {
+  return new ServiceLog({
+    engine: docker.engine,
+    service: 'app',
+    position: { containerId: id, anchor: undefined, tail, running, startedAt, finishedAt },
+    follow,
+    since: undefined,
+    until: undefined,
+    signal,
+  });
+}
+
 async function followed(
   docker: FakeDocker,
   count: number,
@@ -144,22 +160,7 @@ async function followed(
   const stop = new AbortController();
   const board = await ContainerBoard.open(docker.engine, 'env-1', stop.signal);
   const container = board.find('app')!;
-  const log = new ServiceLog({
-    engine: docker.engine,
-    service: 'app',
-    position: {
-      containerId: container.id,
-      anchor: undefined,
-      tail,
-      running: container.running,
-      startedAt: container.startedAt,
-      finishedAt: container.finishedAt,
-    },
-    follow: true,
-    since: undefined,
-    until: undefined,
-    signal: stop.signal,
-  });
+  const log = logOf(docker, container, { tail, follow: true, signal: stop.signal });
   const all: string[] = [];
   const entries = async function* (): AsyncGenerator<PlacedEntry> {
     if (tail !== undefined) yield* log.history(container);
@@ -178,6 +179,20 @@ async function followed(
 }
 
 describe('the log of a service', () => {
+  it('has as many last lines as are wanted, also while more are written', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    docker.write('one', line(ms(10), 'a'), line(ms(11), 'b'), line(ms(12), 'c'));
+    docker.onReadEnd = (nth) => docker.write('one', line(ms(20 + nth), `meanwhile ${nth}`));
+    const { signal } = new AbortController();
+    const board = await ContainerBoard.open(docker.engine, 'env-1', signal);
+    const container = board.find('app')!;
+    const log = logOf(docker, container, { tail: 2, follow: false, signal });
+    const lines: string[] = [];
+    for await (const placed of log.history(container)) lines.push(told(placed));
+    expect(lines).toEqual(['b', 'c']);
+  });
+
   it('goes on over a restart: what Docker left out at the end of the run comes before its end', async () => {
     const docker = new FakeDocker();
     docker.run('one', SECOND);

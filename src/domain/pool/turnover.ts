@@ -30,9 +30,13 @@ export class Turnover {
     return { fresh, places: this.#ahead - fresh };
   }
 
-  /** Whether tenants keep coming who find nothing of their own, so many that all that can be had ahead is. */
+  /**
+   * Whether tenants keep coming who find nothing of their own, so many that all that can be had ahead is. Never in a pool that
+   * is too small for empty places: it has no more for them than for those who come back.
+   */
   get isSteady(): boolean {
-    return this.#ahead > 0 && this.#ahead >= this.#most.fresh + this.#most.places;
+    const { fresh, places } = this.#most;
+    return places > 0 && this.#ahead >= fresh + places;
   }
 
   /** A tenant waits for the place of a sandbox that is kept for somebody else. `atRest`: fresh ones that the pool has then, of `max`. */

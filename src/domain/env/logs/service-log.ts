@@ -1,15 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorReason } from '../../error-reasons.js';
-import { BerthError, isBerthError } from '../../errors.js';
-import { LogReaderBehind, type EnvEngine, type LogChunk, type LogOptions } from '../engine.js';
-import { behindAnchor, type Anchored } from './behind-anchor.js';
+import { isBerthError } from '../../errors.js';
+import { LogReaderBehind, type EnvEngine } from '../engine.js';
 import type { ContainerBoard, SeenContainer } from './container-board.js';
 import type { PlacedEntry } from './entry.js';
 import { LogBell } from './log-bell.js';
-import type { LogAnchor, ServicePosition } from './position.js';
+import { LogReads, stamped, type WantedLines } from './log-reads.js';
+import type { ServicePosition } from './position.js';
 
-/** A plain read keeps its files, rotated or not; a reader that stops must not keep them on the disk for long. */
-const READ_PATIENCE_MS = 5_000;
 /** Before Docker is asked again where it, or the reader, was in trouble. */
 const REOPEN_PAUSE_MS = 1_000;
 /** At least, between the beginnings of two reads while a log is followed, so that a busy app costs no more than ten a second. */
@@ -17,15 +15,8 @@ const FOLLOW_PERIOD_MS = 100;
 /** How long a bell may hang in silence: at first, doubled each time, and at most. */
 const SILENCE_MS = 1_000;
 const MAX_SILENCE_MS = 60_000;
-/** How many of a log's last lines are read to find the last line told among them: at first, and how fast it grows. */
-const REACH_LINES = 64;
-const REACH_GROWTH = 32;
-/** From there on the whole log is read. */
-const MAX_REACH_LINES = 100_000;
-/** What ends a follow only for now; whether the container is gone, the board knows. */
-const PASSING: readonly ErrorReason[] = ['DOCKER_UNAVAILABLE', 'OVERLOADED', 'ENV_CONTAINER_MISSING'];
-/** Width of a timestamp of Docker's; a message without one is Docker's own error. */
-const TIMESTAMP_CHARACTERS = 30;
+/** What ends a read only for now. */
+const PASSING: readonly ErrorReason[] = ['DOCKER_UNAVAILABLE', 'OVERLOADED'];
 
 export interface ServiceLogOptions {
   engine: Pick<EnvEngine, 'logs' | 'holdLog' | 'available'>;
@@ -49,13 +40,11 @@ export interface ServiceLogOptions {
 export class ServiceLog {
   #position: ServicePosition;
   #release: () => void = () => {};
-  /** From then on a shortage of streams to Docker is waited for. */
-  #isFollowing = false;
-  /** Of the next read, in lines; undefined: the whole log. */
-  #reach: number | undefined = REACH_LINES;
+  readonly #reads: LogReads;
 
   constructor(private readonly options: ServiceLogOptions) {
     this.#position = options.position;
+    this.#reads = new LogReads(options.engine, options.signal);
   }
 
   get position(): ServicePosition {
@@ -81,13 +70,12 @@ export class ServiceLog {
 
   /** What comes from then on, over restarts and replacements of the container. Ends when the env is gone. */
   async *follow(board: ContainerBoard): AsyncGenerator<PlacedEntry> {
-    this.#isFollowing = true;
     try {
       for (;;) {
         const { version } = board;
         const container = board.find(this.options.service);
         if (container?.id === this.#position.containerId) {
-          if (yield* this.#told(container)) continue;
+          if (yield* this.#told(board, container)) continue;
           if (container.running) {
             yield* this.#followRun(board, container);
             continue;
@@ -105,11 +93,11 @@ export class ServiceLog {
   }
 
   /** Tells what happened to the container since it was last told of. @returns whether there was anything */
-  async *#told(container: SeenContainer): AsyncGenerator<PlacedEntry, boolean> {
+  async *#told(board: ContainerBoard, container: SeenContainer): AsyncGenerator<PlacedEntry, boolean> {
     const { running, startedAt, finishedAt } = this.#position;
     const sameRun = container.running && container.startedAt === startedAt;
     if (running && !sameRun) {
-      yield* this.#endOfRun(container);
+      yield* this.#endOfRun(board, container);
       return true;
     }
     if (!running && container.running) {
@@ -119,24 +107,33 @@ export class ServiceLog {
     }
     // It came and went unseen.
     if (!running && container.finishedAt > finishedAt) {
-      yield* this.#endOfRun(container);
+      yield* this.#endOfRun(board, container);
       return true;
     }
     return false;
   }
 
-  async *#endOfRun(container: SeenContainer): AsyncGenerator<PlacedEntry> {
-    const { finishedAt, exitCode, diedAt } = container;
-    // Of a container that runs again, lines of its new run come behind the news of it.
-    const until = container.running ? (diedAt ?? container.startedAt - 1) + 1 : undefined;
+  /** The last lines of the last run that ended, and its end; or less than that, where the container is to be looked at anew. */
+  async *#endOfRun(board: ContainerBoard, container: SeenContainer): AsyncGenerator<PlacedEntry> {
+    const { since } = this.options;
+    const { running, startedAt, finishedAt, diedAt } = container;
+    // Of an earlier run's end only that one was heard.
+    const heard = diedAt !== undefined && diedAt >= finishedAt ? diedAt : undefined;
+    // Lines of a new run come behind the news of it.
+    const until = heard !== undefined ? heard + 1 : running ? startedAt : undefined;
     try {
-      yield* this.#readAll({ since: this.options.since, until });
+      yield* this.#read({ since, until });
     } catch (error) {
+      if (isPassing(error)) {
+        await this.#pause();
+        return board.look();
+      }
       if (!isBerthError(error, 'ENV_CONTAINER_MISSING')) throw error;
       yield this.#removedEarly();
     }
     this.#release();
     this.#move({ running: false, finishedAt: Math.max(finishedAt, this.#position.finishedAt + 1) });
+    const exitCode = running && heard === undefined ? undefined : container.exitCode;
     yield this.#changed({ running: false, time: finishedAt || undefined, exitCode });
   }
 
@@ -176,15 +173,15 @@ export class ServiceLog {
       if (isBerthError(error, 'DOCKER_UNAVAILABLE')) this.#release();
       // Docker may not have been able to read its own file (while rotating it); the same place twice is no accident.
       const unreadable = isBerthError(error, 'DOCKER_ERROR') && this.#position.anchor !== anchor;
-      if (!unreadable && !PASSING.some((reason) => isBerthError(error, reason))) throw error;
+      // Whether the container is gone, the board knows.
+      const isMissing = isBerthError(error, 'ENV_CONTAINER_MISSING');
+      if (!unreadable && !isMissing && !isPassing(error)) throw error;
     } finally {
       run.close();
     }
     await board.look();
-    // Docker ended the stream for no reason that can be seen, or could not open it.
-    if (!board.isInRun(container)) return;
-    await delay(REOPEN_PAUSE_MS, undefined, { signal });
-    await engine.available(signal);
+    // Docker ended the stream for no reason that can be seen, or could not open it, or the reader was slow.
+    if (board.isInRun(container)) await this.#pause();
   }
 
   /** Reads whenever there is something to read, until Docker ends the log, or the signal says that the run is over. */
@@ -203,7 +200,7 @@ export class ServiceLog {
       try {
         // From then on it rings for whatever the read does not see.
         if (anchor !== undefined) await bell.hung;
-        yield* this.#readAll({ since });
+        yield* this.#read({ since });
         if (this.#position.anchor !== anchor) silenceMs = SILENCE_MS;
         const heard = await bell.within(silenceMs);
         if (heard === 'ended') return;
@@ -216,86 +213,41 @@ export class ServiceLog {
     }
   }
 
-  /** Reads to the present end, however slow the reader. @throws ENV_CONTAINER_MISSING */
-  async *#readAll(options: Omit<LogOptions, 'follow'>): AsyncGenerator<PlacedEntry> {
-    const { engine, follow, signal } = this.options;
+  /**
+   * The history to the present end, however slow the reader.
+   * @throws as `#read`, but for what is bridged
+   */
+  async *#readAll(wanted: WantedLines): AsyncGenerator<PlacedEntry> {
     for (;;) {
       try {
-        yield* this.#read({ ...options, follow: false, giveUpAfterMs: READ_PATIENCE_MS });
+        yield* this.#read(wanted);
         return;
       } catch (error) {
-        const bridged =
-          (follow && isBerthError(error, 'DOCKER_UNAVAILABLE')) ||
-          (this.#isFollowing && isBerthError(error, 'OVERLOADED'));
-        if (!(error instanceof LogReaderBehind) && !bridged) throw error;
-        await delay(REOPEN_PAUSE_MS, undefined, { signal });
-        await engine.available(signal);
+        const isBridged = this.options.follow && isBerthError(error, 'DOCKER_UNAVAILABLE');
+        if (!(error instanceof LogReaderBehind) && !isBridged) throw error;
+        await this.#pause();
       }
     }
   }
 
-  /** Reads what stands behind the last line told; without one what the options say. */
-  async *#read(options: LogOptions): AsyncGenerator<PlacedEntry> {
-    const { tail, ...rest } = options;
-    if (this.#position.anchor === undefined && tail !== undefined) await this.#goToLast(options, tail);
-    if (this.#position.anchor === undefined) {
-      if (tail === undefined) yield* this.#readPart(rest);
-      return;
-    }
-    // From the end, since Docker finds that at once, and a time only by reading all that is older.
-    delete rest.since;
-    while (yield* this.#readPart({ ...rest, tail: this.#reach })) this.#reach = furtherThan(this.#reach);
-  }
-
-  /**
-   * Goes to right before the last so many lines, if there are any. Which of its time the first of these is cannot be seen
-   * from it and the lines behind it (the pieces of a long line have one time): it takes a look at what stands before.
-   */
-  async #goToLast(options: LogOptions, tail: number): Promise<void> {
-    const { engine, signal } = this.options;
-    const { containerId } = this.#position;
-    const read = (part: LogOptions): AsyncIterable<LogChunk> =>
-      stamped(engine.logs(containerId, part, signal));
-    const wanted = await firstTime(behindAnchor(read(options), undefined));
-    if (wanted === undefined) return;
-    const before: LogAnchor = { ...wanted.place, nth: 0 };
-    const { follow, giveUpAfterMs } = options;
-    let lines: number | undefined = tail + REACH_LINES;
-    let all: FirstTime | undefined;
-    for (;;) {
-      all = await firstTime(behindAnchor(read({ follow, giveUpAfterMs, tail: lines }), before, lines));
-      if (all !== undefined || lines === undefined) break;
-      lines = furtherThan(lines);
-    }
-    // Pieces that came meanwhile only make it begin so much later.
-    const isThere = all?.place.stream === before.stream && all.place.timestamp === before.timestamp;
-    this.#move({ anchor: { ...before, nth: isThere ? Math.max((all?.count ?? 0) - wanted.count, 0) : 0 } });
-    this.#reach = lines;
-  }
-
-  /** @returns whether it began too late to say what stands behind the last line told */
-  async *#readPart(options: LogOptions): AsyncGenerator<PlacedEntry, boolean> {
-    const { engine, service, signal } = this.options;
-    const { anchor, containerId } = this.#position;
-    const { tail, since, until } = options;
-    let read = 0;
-    let told = 0;
-    const chunks = stamped(engine.logs(containerId, options, signal), () => read++);
-    for await (const item of behindAnchor(chunks, anchor, tail)) {
-      if (item.kind === 'cut') return true;
+  /** What stands behind the last line told, to the present end. @throws as `LogReads.behind` */
+  async *#read(wanted: WantedLines): AsyncGenerator<PlacedEntry> {
+    const { service } = this.options;
+    const { containerId, anchor } = this.#position;
+    for await (const item of this.#reads.behind(containerId, anchor, wanted)) {
       if (item.kind === 'gap') {
         yield this.#gap(item.toTimestamp, 'the log was rotated before these lines were read');
         continue;
       }
-      // Docker's own limit is not exact.
-      if (until !== undefined && Date.parse(item.chunk.timestamp) >= until) continue;
-      told++;
       this.#move({ anchor: item.anchor, tail: undefined });
       yield { entry: { kind: 'line', service, chunk: item.chunk }, position: this.#position };
     }
-    const isWhole = since === undefined && (tail === undefined || read < tail);
-    this.#reach = isWhole && read < REACH_LINES ? undefined : REACH_LINES + 2 * told;
-    return false;
+  }
+
+  async #pause(): Promise<void> {
+    const { engine, signal } = this.options;
+    await delay(REOPEN_PAUSE_MS, undefined, { signal });
+    await engine.available(signal);
   }
 
   #move(change: Partial<ServicePosition>): void {
@@ -325,43 +277,7 @@ export class ServiceLog {
   }
 }
 
-/** Docker puts its own errors among the lines, without a time. */
-async function* stamped(chunks: AsyncIterable<LogChunk>, onChunk?: () => void): AsyncGenerator<LogChunk> {
-  for await (const chunk of chunks) {
-    if (chunk.timestamp.length !== TIMESTAMP_CHARACTERS) {
-      const said = `${chunk.timestamp} ${Buffer.from(chunk.data).toString('utf8', 0, 500).trim()}`;
-      throw new BerthError('DOCKER_ERROR', `Docker cannot read a log: ${said}`);
-    }
-    onChunk?.();
-    yield chunk;
-  }
-}
-
-/** As many last lines of a log as are read next where `lines` were too few; undefined: all. */
-function furtherThan(lines: number | undefined): number | undefined {
-  if (lines === undefined) throw new Error('there is no more than the whole log');
-  const further = lines * REACH_GROWTH;
-  return further > MAX_REACH_LINES ? undefined : further;
-}
-
-interface FirstTime {
-  /** Of the first line. */
-  place: LogAnchor;
-  /** Lines of its output and time. */
-  count: number;
-}
-
-/** @returns undefined where there is no line, or where it cannot be said */
-async function firstTime(items: AsyncIterable<Anchored>): Promise<FirstTime | undefined> {
-  let first: FirstTime | undefined;
-  for await (const item of items) {
-    if (item.kind === 'cut') return undefined;
-    if (item.kind === 'gap') continue;
-    const { stream, timestamp } = item.anchor;
-    first ??= { place: item.anchor, count: 0 };
-    if (stream !== first.place.stream) continue;
-    if (timestamp !== first.place.timestamp) return first;
-    first.count++;
-  }
-  return first;
+/** Docker, or the reader, was in trouble that passes. */
+function isPassing(error: unknown): boolean {
+  return error instanceof LogReaderBehind || PASSING.some((reason) => isBerthError(error, reason));
 }

@@ -27,10 +27,16 @@ class FakeDocker {
   onReadEnd: (nth: number) => void = () => {};
   /** So many lines on, the reader of a read is behind. */
   behindAfter = 0;
+  /** Called then. */
+  onBehind: () => void = () => {};
+  /** What the next reads throw. */
+  failures: Error[] = [];
   /** Rotation takes what is older than so many lines. */
   keptLines = Infinity;
   /** A follow is told of nothing that is written. */
   isDeaf = false;
+  /** Nobody hears its events. */
+  isMute = false;
   #written = deferred();
   #onEvent: (event: ProjectEvent) => void = () => {};
 
@@ -85,13 +91,18 @@ class FakeDocker {
   async *#logs(id: string, options: LogOptions, signal?: AbortSignal): AsyncGenerator<LogChunk> {
     this.opened.push({ id, options });
     if (!this.logsOf.has(id)) throw new BerthError('ENV_CONTAINER_MISSING', `no container ${id}`);
+    const failure = options.follow ? undefined : this.failures.shift();
+    if (failure !== undefined) throw failure;
     const { tail, since = 0, until = Infinity } = options;
     const present = this.#linesOf(id);
     for (const chunk of present.slice(tail === undefined ? 0 : Math.max(present.length - tail, 0))) {
       const time = Date.parse(chunk.timestamp);
       if (time < since || time > until) continue;
       yield chunk;
-      if (!options.follow && this.behindAfter-- === 1) throw new LogReaderBehind('behind');
+      if (!options.follow && this.behindAfter-- === 1) {
+        this.onBehind();
+        throw new LogReaderBehind('behind');
+      }
     }
     if (!options.follow) {
       this.onReadEnd(this.opened.filter((one) => !one.options.follow).length);
@@ -114,6 +125,7 @@ class FakeDocker {
   }
 
   #tell(action: 'start' | 'die', time: number, exitCode?: number): void {
+    if (this.isMute) return;
     const event = { service: 'app', containerId: this.container!.id, action, time };
     this.#onEvent(exitCode === undefined ? event : { ...event, exitCode });
   }
@@ -330,6 +342,73 @@ describe('the log of a service', () => {
       if (soFar.length === 1) docker.write('one', line(ms(11), 'b'));
     });
     expect(all).toEqual(['a', 'b']);
+  });
+
+  describe('where it could not be read while the container went on', () => {
+    /** It is read to its first line, then comes the trouble. */
+    const readAfter = async (trouble: (docker: FakeDocker) => void, count = 5): Promise<string[]> => {
+      const docker = new FakeDocker();
+      docker.run('one', SECOND);
+      docker.write('one', line(ms(10), 'a'));
+      return followed(docker, count, (soFar) => {
+        if (soFar.length === 1) trouble(docker);
+      });
+    };
+    const restarted = (docker: FakeDocker): void => {
+      docker.write('one', line(ms(20), 'last words'));
+      docker.die(3, SECOND + 21);
+      docker.run('one', SECOND + 40);
+      docker.write('one', line(ms(41), 'again'));
+    };
+
+    it('tells the end of the run before the lines of the next: for a slow reader', async () => {
+      const all = await readAfter((docker) => {
+        docker.behindAfter = 1;
+        restarted(docker);
+      });
+      expect(all).toEqual(['a', 'last words', 'one ended with 3', 'one started', 'again']);
+    });
+
+    it('tells the end of the run before the lines of the next: after an outage', async () => {
+      const all = await readAfter((docker) => {
+        docker.failures = [new BerthError('DOCKER_UNAVAILABLE', 'away')];
+        restarted(docker);
+      });
+      expect(all).toEqual(['a', 'last words', 'one ended with 3', 'one started', 'again']);
+    });
+
+    it('looks again at a container that starts while its last words are read', async () => {
+      const all = await readAfter((docker) => {
+        docker.write('one', line(ms(20), 'last'), line(ms(21), 'words'));
+        docker.die(3, SECOND + 22);
+        docker.behindAfter = 1;
+        docker.onBehind = () => {
+          docker.run('one', SECOND + 40);
+          docker.write('one', line(ms(41), 'again'));
+        };
+      }, 6);
+      expect(all).toEqual(['a', 'last', 'words', 'one ended with 3', 'one started', 'again']);
+    });
+
+    it("has no exit code of a run whose end was not heard, and not an earlier run's", async () => {
+      const all = await readAfter((docker) => {
+        restarted(docker);
+        docker.isMute = true;
+        docker.write('one', line(ms(50), 'unheard'));
+        docker.die(9, SECOND + 51);
+        docker.run('one', SECOND + 60);
+        docker.write('one', line(ms(61), 'third'));
+      }, 7);
+      expect(all).toEqual([
+        'a',
+        'last words',
+        'again',
+        'unheard',
+        'one ended with undefined',
+        'one started',
+        'third',
+      ]);
+    });
   });
 
   it("does not take Docker's own error for a line", async () => {

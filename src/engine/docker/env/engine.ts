@@ -15,38 +15,27 @@ import { BerthError, messageOf } from '../../../domain/errors.js';
 import type { DockerAvailability } from '../availability.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
-import {
-  berthErrorFrom,
-  type FailureContext,
-  isFailure,
-  throwIfCancelled,
-  translated,
-  unlessGone,
-} from '../docker-error.js';
+import { type FailureContext, throwIfCancelled, translated } from '../docker-error.js';
 import type { DockerStreams } from '../docker-streams.js';
 import { inspectImage } from '../images-on-host.js';
 import { isRuntimeGone, type OciRuntime } from '../oci-runtime.js';
 import { ENV_LABEL, KIND_LABEL, OWNER_LABEL } from '../labels.js';
-import type { ContainerDetails, ContainerSummary } from '../worker/call-messages.js';
+import type { ContainerDetails } from '../worker/call-messages.js';
 import type { DockerEvent } from '../worker/stream-messages.js';
 import { ComposeHashes } from './compose-hashes.js';
 import { CONFIG_HASH_LABEL, projectFilter, SERVICE_LABEL, serviceLabels } from './compose-labels.js';
 import { furtherEndpoints, serviceContainerBody } from './container-config.js';
+import { checkHealth } from './health-check.js';
 import { LogHolds } from './log-holds.js';
 import { ProjectMeasures } from './measures.js';
 import { readContainerLog } from './logs.js';
 import { ensureNetwork, ensureVolume } from './networks-and-volumes.js';
-import { removeProject } from './project-removal.js';
-import { stopOrder } from './stop-order.js';
+import { projectDetails } from './project-details.js';
+import { ProjectEnd } from './project-end.js';
 import { envEvent, projectEvent } from './watch.js';
 
 const CREATE_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 60_000;
-/** Docker's own default, for containers that name no grace. */
-const DEFAULT_GRACE_S = 10;
-/** What Docker may take beyond the grace. */
-const STOP_MARGIN_MS = 30_000;
-
 export interface DockerEnvEngineOptions {
   calls: DockerCalls;
   streams: DockerStreams;
@@ -64,10 +53,12 @@ export class DockerEnvEngine implements EnvEngine {
   readonly #holds = new LogHolds();
   readonly #measures: ProjectMeasures;
   readonly #hashes: ComposeHashes;
+  readonly #end: ProjectEnd;
 
   constructor(private readonly options: DockerEnvEngineOptions) {
     this.#hashes = new ComposeHashes(options.logger);
     this.#measures = new ProjectMeasures(options);
+    this.#end = new ProjectEnd({ ...options, holds: this.#holds, measures: this.#measures });
   }
 
   requireImage(image: string, signal?: AbortSignal): Promise<{ digest: string; exposedPorts: number[] }> {
@@ -103,7 +94,7 @@ export class DockerEnvEngine implements EnvEngine {
     };
     return translated(context, async () => {
       const [present, services] = await Promise.all([
-        this.#details(project.name, signal),
+        projectDetails(this.options, project.name, signal),
         this.#hashes.applied(project, signal),
       ]);
       const containers: ProjectContainer[] = [];
@@ -142,89 +133,39 @@ export class DockerEnvEngine implements EnvEngine {
     });
   }
 
-  async stop(projectName: string, signal?: AbortSignal): Promise<void> {
-    return translated(stopping(projectName, signal), async () => {
-      const containers = await this.#details(projectName, signal);
-      for (const group of stopOrder(containers)) {
-        await Promise.all(group.map((container) => this.#stopOne(container, signal)));
-      }
-    });
+  stop(projectName: string, signal?: AbortSignal): Promise<void> {
+    return this.#end.stop(projectName, signal);
   }
 
-  async down(
+  down(
     projectName: string,
     options: { volumes: boolean; networks?: boolean },
     signal?: AbortSignal,
   ): Promise<{ removed: UndoneThing[]; notStopped: string[] }> {
-    const notStopped: string[] = [];
-    const stop = async (container: ContainerDetails): Promise<boolean> => {
-      try {
-        await this.#stopOne(container, signal);
-        return true;
-      } catch (error) {
-        const known = berthErrorFrom(error, stopping(projectName, signal));
-        if (known.reason !== 'CONTAINER_STOP_FAILED') throw error;
-        notStopped.push(known.message);
-        return false;
-      }
-    };
-    const containers = () => this.#details(projectName, signal);
-    const removed = await this.#remove(projectName, options, containers, stop, signal);
-    return { removed, notStopped };
+    return this.#end.down(projectName, options, signal);
   }
 
-  async remove(
+  remove(
     projectName: string,
     options: { volumes: boolean; networks?: boolean },
     signal?: AbortSignal,
   ): Promise<UndoneThing[]> {
-    const { calls, owner } = this.options;
-    const labels = projectFilter(owner, projectName);
-    const containers = () => calls.run({ op: 'listContainers', labels }, { signal });
-    return this.#remove(projectName, options, containers, undefined, signal);
+    return this.#end.remove(projectName, options, signal);
   }
 
   async inspect(projectName: string, signal?: AbortSignal): Promise<ProjectContainer[]> {
     const context: FailureContext = { doing: `looking at ${projectName}`, refused: 'DOCKER_ERROR', signal };
-    return translated(context, async () => (await this.#details(projectName, signal)).map(shape));
+    return translated(context, async () =>
+      (await projectDetails(this.options, projectName, signal)).map(shape),
+    );
   }
 
-  async checkHealth(
+  checkHealth(
     projectName: string,
     service: string,
     signal?: AbortSignal,
   ): Promise<{ healthy: boolean; output: string }> {
-    const { calls } = this.options;
-    const context: FailureContext = {
-      doing: `checking the health of ${service} of ${projectName}`,
-      refused: 'DOCKER_ERROR',
-      missing: 'ENV_CONTAINER_MISSING',
-      signal,
-    };
-    return translated(context, async () => {
-      const container = (await this.#details(projectName, signal)).find(
-        ({ labels }) => labels[SERVICE_LABEL] === service,
-      );
-      if (!container) {
-        throw new BerthError('ENV_CONTAINER_MISSING', `${projectName} has no container of ${service}`);
-      }
-      if (container.state !== 'running') return { healthy: false, output: `it is ${container.state}` };
-      const [kind, ...rest] = container.healthTest;
-      if (kind === undefined) return { healthy: true, output: '' };
-      const command = kind === 'CMD-SHELL' ? ['/bin/sh', '-c', ...rest] : rest;
-      try {
-        const { exitCode, stdout, stderr } = await calls.run(
-          { op: 'runInContainer', id: container.id, command, env: [] },
-          { signal },
-        );
-        const said = `${stdout}\n${stderr}`.trim().split('\n').at(-1) ?? '';
-        return { healthy: exitCode === 0, output: said };
-      } catch (error) {
-        // It has ended since, or is being started anew.
-        if (isFailure(error, 'conflict')) return { healthy: false, output: 'it does not run' };
-        throw error;
-      }
-    });
+    return checkHealth(this.options, projectName, service, signal);
   }
 
   async listOwned(): Promise<OwnedThing[]> {
@@ -308,43 +249,6 @@ export class DockerEnvEngine implements EnvEngine {
     return { close: () => void close() };
   }
 
-  async #remove<Container extends ContainerSummary>(
-    projectName: string,
-    options: { volumes: boolean; networks?: boolean },
-    present: () => Promise<Container[]>,
-    stop: ((container: Container) => Promise<boolean>) | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<UndoneThing[]> {
-    const { calls, owner, availability, logger } = this.options;
-    const context: FailureContext = {
-      doing: `removing ${projectName}`,
-      refused: 'CONTAINER_STOP_FAILED',
-      signal,
-    };
-    return translated(context, async () => {
-      const labels = projectFilter(owner, projectName);
-      const [containers, networks, volumes] = await Promise.all([
-        present(),
-        options.networks === false ? [] : calls.run({ op: 'listNetworks', labels }, { signal }),
-        options.volumes ? calls.run({ op: 'listVolumes', labels }, { signal }) : [],
-      ]);
-      throwIfCancelled(signal);
-      const tools = { calls, availability, holds: this.#holds };
-      const removed: UndoneThing[] = [];
-      try {
-        await removeProject(tools, { containers, networks, volumes }, stop, (thing) => removed.push(thing));
-      } catch (error) {
-        // Whoever tries again finds and tells only the rest.
-        if (removed.length > 0)
-          logger.info({ project: projectName, removed }, 'some of a project was removed');
-        throw error;
-      }
-      for (const { id } of containers) this.#measures.forget(id);
-      // As people read it: containers, networks, volumes.
-      return removed.toSorted((a, b) => a.kind.localeCompare(b.kind));
-    });
-  }
-
   /** Keeps the container that is as wanted, replaces one that is not. */
   async #ensureContainer(
     project: ComposeProject,
@@ -378,29 +282,9 @@ export class DockerEnvEngine implements EnvEngine {
     throwIfCancelled(signal);
     return calls.run({ op: 'inspectContainer', id }, { signal });
   }
-
-  async #stopOne(container: ContainerDetails, signal: AbortSignal | undefined): Promise<void> {
-    const graceMs = (container.stopTimeoutS ?? DEFAULT_GRACE_S) * 1_000;
-    const options = { signal, timeoutMs: graceMs + STOP_MARGIN_MS };
-    await this.options.calls.run({ op: 'stopContainer', id: container.id }, options).catch(unlessGone);
-  }
-
-  async #details(projectName: string, signal: AbortSignal | undefined): Promise<ContainerDetails[]> {
-    const { calls, owner } = this.options;
-    const labels = projectFilter(owner, projectName);
-    const summaries = await calls.run({ op: 'listContainers', labels }, { signal });
-    const details = await Promise.all(
-      summaries.map(({ id }) => calls.run({ op: 'inspectContainer', id }, { signal }).catch(unlessGone)),
-    );
-    return details.filter((container) => container !== null);
-  }
 }
 
 function shape(container: ContainerDetails): ProjectContainer {
   const { labels, pid: _, stopTimeoutS: __, healthTest: ___, createdAt: ____, ...shown } = container;
   return { ...shown, service: labels[SERVICE_LABEL] ?? '' };
-}
-
-function stopping(projectName: string, signal: AbortSignal | undefined): FailureContext {
-  return { doing: `stopping ${projectName}`, refused: 'CONTAINER_STOP_FAILED', signal };
 }

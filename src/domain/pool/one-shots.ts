@@ -165,7 +165,7 @@ export class OneShots {
           { event: 'sandbox_destroyed', sandbox: sandbox.id, cause: 'single_use', uses: sandbox.uses },
           'sandbox destroyed',
         );
-        void this.#removals.remove(sandbox, cost, true).then(() => this.#left(sandbox.id));
+        void this.#removals.remove(sandbox, cost, 'when_quiet').then(() => this.#left(sandbox.id));
       },
     };
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '../../telemetry/logger.js';
+import type { Haste } from '../sandbox/engine.js';
 import type { AnySandbox } from '../sandbox/sandbox.js';
 import type { HostBudget, Promised } from './host-budget.js';
 
@@ -20,12 +21,12 @@ export class Removals {
     this.#stopped = true;
   }
 
-  /** Resolves when it is gone, or given up. Never rejects. `isPatient`: as `SandboxInstance.destroy`. */
-  async remove(sandbox: AnySandbox, cost: Promised, isPatient: boolean): Promise<void> {
+  /** Resolves when it is gone, or given up. Never rejects. */
+  async remove(sandbox: AnySandbox, cost: Promised, haste: Haste): Promise<void> {
     this.budget.leaves(cost);
     for (;;) {
       try {
-        await sandbox.destroy(isPatient);
+        await sandbox.destroy(haste);
         break;
       } catch (error) {
         this.log.error(

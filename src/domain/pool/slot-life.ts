@@ -142,7 +142,8 @@ export class SlotLife implements Omit<CreationListener, 'retry'> {
     sandbox.onLost = undefined;
     slots.set({ state: 'destroying', id, createdAt, sandbox, cause });
     report.destroyed(sandbox, cause, message);
-    void removals.remove(sandbox, this.pool.cost, MAKING_ROOM.has(cause)).then(() => {
+    const haste = MAKING_ROOM.has(cause) ? 'when_quiet' : 'now';
+    void removals.remove(sandbox, this.pool.cost, haste).then(() => {
       slots.delete(id);
       report.counters.destroyed++;
       this.#left(id);

@@ -50,11 +50,17 @@ export interface SandboxInstance {
    */
   warmedUp?(): void;
   /**
-   * Kills and removes the container. Idempotent; resolves when it is gone. `isPatient`: nothing runs in it, and where both at
-   * once would only delay each other, what others wait for goes first; a later call that is not patient is not held back.
+   * Kills and removes the container. Idempotent; resolves when it is gone. A later call with more haste is not held back.
+   * Default: `now`.
    */
-  destroy(isPatient?: boolean): Promise<void>;
+  destroy(haste?: Haste): Promise<void>;
 }
+
+/**
+ * How urgent a removal is. `when_quiet`: nothing runs in the sandbox, and where both at once would only delay each other, what
+ * others wait for goes first.
+ */
+export type Haste = 'now' | 'when_quiet';
 
 export interface PeakMemoryMeter {
   reset(): void;

@@ -1,7 +1,7 @@
 import { newId } from '../ids.js';
 import { BerthError, messageOf } from '../errors.js';
 import type { UidAllocator } from '../pool/uid-allocator.js';
-import type { ChannelLoss, SandboxEngine, SandboxInstance } from './engine.js';
+import type { ChannelLoss, Haste, SandboxEngine, SandboxInstance } from './engine.js';
 import type { ResetReceipt } from './execution.js';
 import { judgeHealth, type SandboxHealth } from './health.js';
 import { RunnerSession, type Job, type JobSink, type RunningJob } from './runner-session.js';
@@ -209,21 +209,20 @@ export class Sandbox {
   }
 
   /**
-   * Removes the container; its uid is free again afterwards. Idempotent, and may be called again when it failed. `isPatient`: as
-   * `SandboxInstance.destroy`.
+   * Removes the container; its uid is free again afterwards. Idempotent, and may be called again when it failed. Default: `now`.
    */
-  destroy(isPatient = false): Promise<void> {
-    if (this.#destroyed !== undefined && !isPatient) void this.instance.destroy().catch(() => undefined);
-    this.#destroyed ??= this.#destroy(isPatient).catch((error: unknown) => {
+  destroy(haste: Haste = 'now'): Promise<void> {
+    if (this.#destroyed !== undefined && haste === 'now') void this.instance.destroy().catch(() => undefined);
+    this.#destroyed ??= this.#destroy(haste).catch((error: unknown) => {
       this.#destroyed = undefined;
       throw error;
     });
     return this.#destroyed;
   }
 
-  async #destroy(isPatient: boolean): Promise<void> {
+  async #destroy(haste: Haste): Promise<void> {
     this.session.close();
-    await this.instance.destroy(isPatient);
+    await this.instance.destroy(haste);
     for (const uid of [this.uid, ...this.#uidsToFree.splice(0)]) this.uids.give(uid);
   }
 }

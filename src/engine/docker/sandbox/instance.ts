@@ -1,5 +1,10 @@
 import { BerthError, messageOf } from '../../../domain/errors.js';
-import type { PeakMemoryMeter, RunnerChannel, SandboxInstance } from '../../../domain/sandbox/engine.js';
+import type {
+  Haste,
+  PeakMemoryMeter,
+  RunnerChannel,
+  SandboxInstance,
+} from '../../../domain/sandbox/engine.js';
 import type { Turns } from '../../../lib/turns.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerCalls } from '../docker-calls.js';
@@ -62,8 +67,8 @@ export class DockerSandbox implements SandboxInstance {
   }
 
   /** @throws DOCKER_UNAVAILABLE; may then be called again. */
-  destroy(isPatient = false): Promise<void> {
-    if (!isPatient) this.#patience.abort();
+  destroy(haste: Haste = 'now'): Promise<void> {
+    if (haste === 'now') this.#patience.abort();
     this.#destruction ??= this.#destroy();
     return this.#destruction;
   }

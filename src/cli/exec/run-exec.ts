@@ -19,6 +19,9 @@ export interface ExecSettings {
   tty: boolean;
 }
 
+/** A prompt that the app wrote before is in no log until its line ends. */
+const ATTACHED = 'attached; Ctrl-P Ctrl-Q leaves it running. Press Enter where you see no prompt.';
+
 /** Runs a command in an env, or attaches, with our own input and output at its other end. Resolves to the exit code. */
 export async function runExec(
   session: Session,
@@ -38,7 +41,7 @@ export async function runExec(
     const input = stdin ? new Input(session, stream, detachKeys) : undefined;
     if (!input) stream.closeStdin();
     try {
-      return await show(session, stream, () => input?.detached === true);
+      return await show(session, stream, () => input?.detached === true, detachKeys && ATTACHED);
     } finally {
       input?.close();
     }
@@ -47,11 +50,19 @@ export async function runExec(
   }
 }
 
-async function show(session: Session, stream: ExecStream, isDetached: () => boolean): Promise<number> {
+/** `attached`: what is told when it has begun. */
+async function show(
+  session: Session,
+  stream: ExecStream,
+  isDetached: () => boolean,
+  attached: string | undefined,
+): Promise<number> {
   const { out, err, json } = session;
   try {
     for await (const event of stream) {
       if (json) out.json(ExecEnvEvent.toJSON(event));
+      else if (event.event?.$case === 'started' && attached !== undefined)
+        err.line(err.paint('dim', `${attached}\r`));
       else if (event.event?.$case === 'output') {
         const { stream: from, data } = event.event.value;
         await (from === OutputStream.STDERR ? err : out).bytes(data);

@@ -113,12 +113,15 @@ test('the terminal is given back when the call fails, too', async () => {
 
 test('attach to an env is left with Ctrl-P Ctrl-Q', async () => {
   const typed = deferred();
-  const requests = await listening((text) => {
+  const requests = await listening((text, call) => {
+    if (text === 'start')
+      tell(call, { $case: 'started', value: { containerId: 'c', service: 'app', argv: [] } });
     if (text.includes('5\r')) typed.resolve();
   });
   const io = newIo({ terminal: true });
   Object.assign(io.stdin, { isTTY: true, setRawMode: () => true });
   const done = berth(['attach', ENV], io);
+  await io.err.has('attached; Ctrl-P Ctrl-Q leaves it running');
   io.stdin.write('5\r');
   await typed.promise;
   io.stdin.write('\u0010\u0011');

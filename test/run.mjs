@@ -7,6 +7,7 @@ import { SetupError, requireHost } from '../src/cli/setup/host.mjs';
 import { say, seconds, step } from '../src/cli/setup/progress.mjs';
 import { FULL_VARIABLE, extent } from './run/extent.mjs';
 import { failureLines } from './run/failures.mjs';
+import { endOnSignal } from './run/interruption.mjs';
 import { RUN_VARIABLE, differences, snapshot } from './run/leaks.mjs';
 import { preparer } from './run/preparation.mjs';
 import { STAGES } from './run/stages.mjs';
@@ -85,6 +86,7 @@ async function main() {
 
   const runId = randomUUID();
   process.env[RUN_VARIABLE] = runId;
+  endOnSignal(runId);
   const before = await snapshot(runId);
   // Those aside go one after the other: the rest of the machine is for the tests.
   let aside = Promise.resolve();

@@ -67,7 +67,8 @@ function ownerOf(inode) {
   return '';
 }
 
-function processesOf(runId) {
+/** Ids of the processes that this run has started, and that run still. */
+export function processesOf(runId) {
   return processIds().filter((pid) => {
     if (Number(pid) === process.pid) return false;
     try {

@@ -5,10 +5,12 @@ import { Failpoints } from './failpoints/failpoints.js';
 import { FailpointRulesError } from './failpoints/rules.js';
 import { createLogger } from './telemetry/logger.js';
 
-/** sysexits.h: the configuration is wrong; berthd could not start; a signal ended it before it had stopped. */
-const EXIT = { config: 78, unavailable: 69, software: 70, killed: 137 } as const;
+/** sysexits.h: it was called wrongly; the configuration is wrong; berthd could not start; a signal ended it before it had stopped. */
+const EXIT = { usage: 64, config: 78, unavailable: 69, software: 70, killed: 137 } as const;
 
-if (process.argv.includes('--help') || process.argv.includes('-h')) printHelp();
+const [argument] = process.argv.slice(2);
+if (argument === '--help' || argument === '-h') printHelp();
+else if (argument !== undefined) refuse(argument);
 else await run();
 
 async function run(): Promise<void> {
@@ -63,6 +65,14 @@ async function run(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+function refuse(argument: string): void {
+  process.stderr.write(
+    `berthd: it takes no argument ${JSON.stringify(argument)}: it is configured by variables, which berthd --help lists. ` +
+      'Commands are those of berth: see berth --help.\n',
+  );
+  process.exitCode = EXIT.usage;
 }
 
 function printHelp(): void {

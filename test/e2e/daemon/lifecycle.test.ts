@@ -189,17 +189,31 @@ describe('Docker', () => {
 });
 
 describe('configuration', () => {
-  it('names every unknown and bad key, and does not start', async () => {
-    const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../../dist/src/main.js')], {
-      env: { PATH: process.env['PATH'], BERTH_POOL_MAXX: '1', BERTH_GRPC_ADDRESS: 'nowhere' },
+  /** Of a berthd that does not start. */
+  const refused = async (env: Record<string, string>, ...args: string[]) => {
+    const main = resolve(import.meta.dirname, '../../../dist/src/main.js');
+    const child = spawn(process.execPath, [main, ...args], {
+      env: { PATH: process.env['PATH'], ...env },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
     const [code] = (await once(child, 'close')) as [number];
+    return { code, errors };
+  };
+
+  it('names every unknown and bad key, and does not start', async () => {
+    const { code, errors } = await refused({ BERTH_POOL_MAXX: '1', BERTH_GRPC_ADDRESS: 'nowhere' });
     expect(code).toBe(78);
     expect(errors).toContain('BERTH_POOL_MAXX: no such key (meant BERTH_POOL_');
     expect(errors).toContain('BERTH_GRPC_ADDRESS: must be host:port');
+  });
+
+  it('is not given by arguments: what is meant for berth does not start a daemon', async () => {
+    const { code, errors } = await refused({}, 'images', 'prepare');
+    expect(code).toBe(64);
+    expect(errors).toContain('no argument "images"');
+    expect(errors).toContain('see berth --help');
   });
 
   onlyInFull(it, 'a database that does not answer: sandboxes work, envs say what is wrong', async () => {

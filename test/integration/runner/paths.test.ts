@@ -20,6 +20,32 @@ describe('the path that a program takes', () => {
     expect(outcome.stdout).toBe('shadow\n');
   });
 
+  test('is the same for what is loaded only before the second spare: in the first, a file of that name is simply found', async () => {
+    const fresh = await TestSandbox.start();
+    try {
+      const LOADED = 'import sys; print("decimal" in sys.modules)';
+      const shadowing = {
+        code: 'import decimal; print(decimal.mine)',
+        files: { 'decimal.py': 'mine = "shadow"' },
+      };
+      const first = await fresh.once(shadowing);
+      expect(first.started?.path).toBe('spare');
+      expect(first.stdout).toBe('shadow\n');
+      expect((await fresh.once({ code: LOADED })).stdout).toBe('True\n');
+      const third = await fresh.once(shadowing);
+      expect(third.started).toMatchObject({
+        path: 'fresh',
+        reason: 'file decimal.py shadows a preloaded module',
+      });
+      expect(third.stdout).toBe('shadow\n');
+      expect((await fresh.once({ code: 'import decimal; print(decimal.Decimal("1.5") * 2)' })).stdout).toBe(
+        '3.0\n',
+      );
+    } finally {
+      await fresh.close();
+    }
+  });
+
   test('a fresh interpreter for a directory that shadows one', async () => {
     const outcome = await box.once({
       code: 'import random.x',

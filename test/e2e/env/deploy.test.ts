@@ -4,7 +4,6 @@ import { createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
-  type BerthRpcError,
   connect,
   EnvState,
   ListEnvsRequest,
@@ -19,6 +18,7 @@ import { docker } from '../../support/docker-cli.js';
 import { hostState } from '../../support/host-state.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
 import { heldByEnvs } from '../../support/env/held-on-host.js';
+import { failure } from '../../support/rpc-failure.js';
 
 const APPS = resolve(import.meta.dirname, '../../../templates/apps');
 const PORTS = { first: 18_600, last: 18_620 };
@@ -74,12 +74,6 @@ async function deployed(events: AsyncIterable<EnvEvent>): Promise<Env> {
   const { end } = await operate(events);
   if (end.$case !== 'succeeded') throw new Error(`the deployment ${end.$case}: ${JSON.stringify(end.value)}`);
   return end.value.env!;
-}
-
-async function failure(work: Promise<unknown>): Promise<BerthRpcError> {
-  return (await work
-    .then(() => new Error('the call was expected to fail'))
-    .catch((error: unknown) => error)) as BerthRpcError;
 }
 
 async function drain(events: AsyncIterable<unknown>): Promise<void> {

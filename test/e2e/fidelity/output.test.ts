@@ -1,25 +1,12 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connect, type BerthClient, OutputStream, StartPath } from '../../../clients/typescript/src/index.js';
-import { startDaemon, type TestDaemon } from '../../support/daemon.js';
-import { ownedBy } from '../../support/docker-cli.js';
+import { describe, expect, it } from 'vitest';
+import { type BerthClient, OutputStream, StartPath } from '../../../clients/typescript/src/index.js';
+import { daemonOfFile } from '../../support/daemon-of-file.js';
 
 const MIB = 1024 * 1024;
 
-let daemon: TestDaemon;
 let client: BerthClient;
-
-beforeAll(async () => {
-  daemon = await startDaemon({ env: { BERTH_SANDBOX_CPU_MILLIS: '2000' } });
-  client = connect({ address: daemon.address });
-});
-
-afterAll(async () => {
-  client.close();
-  expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
-  await daemon.dispose();
-});
+daemonOfFile({ env: { BERTH_SANDBOX_CPU_MILLIS: '2000' } }, (started) => ({ client } = started));
 
 /** Each writes `seen` and goes on for longer than the test may take. What it wrote must be there meanwhile. */
 const AT_ONCE: Record<string, string> = {

@@ -1,23 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { connect, type BerthClient, StartPath } from '../../../clients/typescript/src/index.js';
-import { startDaemon, type TestDaemon } from '../../support/daemon.js';
-import { ownedBy } from '../../support/docker-cli.js';
+import type { TestDaemon } from '../../support/daemon.js';
+import { daemonOfFile } from '../../support/daemon-of-file.js';
 import { python } from './programs/python.js';
 
 let daemon: TestDaemon;
 let client: BerthClient;
-
-beforeAll(async () => {
-  daemon = await startDaemon({ env: { BERTH_SANDBOX_CPU_MILLIS: '2000', BERTH_POOL_MAX: '1' } });
-  client = connect({ address: daemon.address });
-});
-
-afterAll(async () => {
-  client.close();
-  expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
-  await daemon.dispose();
-});
+daemonOfFile(
+  { env: { BERTH_SANDBOX_CPU_MILLIS: '2000', BERTH_POOL_MAX: '1' } },
+  (started) => ({ daemon, client } = started),
+);
 
 async function run(code: string, by = client): Promise<{ stdout: string; sandboxId: string }> {
   const result = await by.run({ language: 'python', source: { $case: 'code', value: code } });

@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
-  connect,
   DestroyCause,
   DrainPoolRequest,
   EndReason,
@@ -19,31 +18,25 @@ import {
   type BerthRpcError,
   type PoolEvent,
 } from '../../../clients/typescript/src/index.js';
-import { startDaemon, type TestDaemon } from '../../support/daemon.js';
-import { containersOf, docker, ownedBy } from '../../support/docker-cli.js';
+import type { TestDaemon } from '../../support/daemon.js';
+import { daemonOfFile } from '../../support/daemon-of-file.js';
+import { containersOf, docker } from '../../support/docker-cli.js';
+import { failure } from '../../support/rpc-failure.js';
 
 const MIB = 1024 * 1024;
 
 let daemon: TestDaemon;
 let client: BerthClient;
-
-beforeAll(async () => {
-  daemon = await startDaemon({
+daemonOfFile(
+  {
     env: {
       BERTH_POOL_HEALTH_INTERVAL_MS: '1000',
       BERTH_SANDBOX_MEMORY_BYTES: String(128 * MIB),
       BERTH_BUDGET_MEMORY_BYTES: String(3 * 128 * MIB),
     },
-  });
-  client = connect({ address: daemon.address });
-});
-
-afterAll(async () => {
-  client.close();
-  expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
-  await daemon.dispose();
-});
+  },
+  (started) => ({ daemon, client } = started),
+);
 
 const python = (code: string) => ({ language: 'python', source: { $case: 'code', value: code } as const });
 
@@ -86,12 +79,6 @@ function watching(request: Parameters<typeof WatchPoolsRequest.fromPartial>[0] =
       await ended;
     },
   };
-}
-
-async function failure(work: Promise<unknown>): Promise<BerthRpcError> {
-  return (await work
-    .then(() => new Error('the call was expected to fail'))
-    .catch((error: unknown) => error)) as BerthRpcError;
 }
 
 describe('a pool through its life', () => {

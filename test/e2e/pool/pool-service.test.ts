@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
-  type BerthRpcError,
-  connect,
   GetPoolRequest,
   ListPoolsRequest,
   PoolState,
@@ -11,33 +9,18 @@ import {
   WarmPoolRequest,
   type BerthClient,
 } from '../../../clients/typescript/src/index.js';
-import { containersOf, ownedBy } from '../../support/docker-cli.js';
-import { startDaemon, type TestDaemon } from '../../support/daemon.js';
+import { containersOf } from '../../support/docker-cli.js';
+import type { TestDaemon } from '../../support/daemon.js';
+import { daemonOfFile } from '../../support/daemon-of-file.js';
+import { failure } from '../../support/rpc-failure.js';
 
 let daemon: TestDaemon;
 let client: BerthClient;
-
-beforeAll(async () => {
-  daemon = await startDaemon();
-  client = connect({ address: daemon.address });
-});
-
-afterAll(async () => {
-  client.close();
-  expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
-  await daemon.dispose();
-});
+daemonOfFile({}, (started) => ({ daemon, client } = started));
 
 async function thePool() {
   const { pool } = await client.pool.getPool(GetPoolRequest.fromPartial({}));
   return pool!;
-}
-
-async function failure(work: Promise<unknown>): Promise<BerthRpcError> {
-  return (await work
-    .then(() => new Error('the call was expected to fail'))
-    .catch((error: unknown) => error)) as BerthRpcError;
 }
 
 describe('PoolService', () => {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
-  BerthRpcError,
   connect,
   EndReason,
   LostCause,
@@ -11,35 +10,16 @@ import {
   type BerthClient,
   type ExecuteEvent,
 } from '../../../clients/typescript/src/index.js';
-import { containersOf, docker, ownedBy } from '../../support/docker-cli.js';
-import { startDaemon, type TestDaemon } from '../../support/daemon.js';
+import { containersOf, docker } from '../../support/docker-cli.js';
+import type { TestDaemon } from '../../support/daemon.js';
+import { daemonOfFile } from '../../support/daemon-of-file.js';
+import { failure } from '../../support/rpc-failure.js';
 
 let daemon: TestDaemon;
 let client: BerthClient;
-
-beforeAll(async () => {
-  daemon = await startDaemon();
-  client = connect({ address: daemon.address });
-});
-
-afterAll(async () => {
-  client.close();
-  expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
-  await daemon.dispose();
-});
+daemonOfFile({}, (started) => ({ daemon, client } = started));
 
 const python = (code: string) => ({ language: 'python', source: { $case: 'code' as const, value: code } });
-
-async function failure(work: Promise<unknown>): Promise<BerthRpcError> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof BerthRpcError) return error;
-    throw error;
-  }
-  throw new Error('the call was expected to fail');
-}
 
 describe('Execute', () => {
   it('runs Python and says what served it, what it used, and how it ended', async () => {

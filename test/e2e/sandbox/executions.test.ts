@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore, type Store } from '#dist/src/store/open-store.js';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   BerthRpcError,
   CancelCause,
@@ -15,42 +15,27 @@ import {
   type ExecuteEvent,
   type ExecuteRequest,
 } from '../../../clients/typescript/src/index.js';
-import { docker, ownedBy } from '../../support/docker-cli.js';
+import { docker } from '../../support/docker-cli.js';
 import { SilentLogger } from '../../support/silent-logger.js';
 import { startDaemon, type TestDaemon } from '../../support/daemon.js';
+import { daemonOfFile } from '../../support/daemon-of-file.js';
+import { failure } from '../../support/rpc-failure.js';
 
 const MIB = 1024 * 1024;
 const FOREVER = 'import time\nprint("up", flush=True)\ntime.sleep(600)';
 
 let daemon: TestDaemon;
 let client: BerthClient;
-
-beforeAll(async () => {
-  daemon = await startDaemon({
+daemonOfFile(
+  {
     env: { BERTH_SANDBOX_RETAIN_BYTES: `${MIB}`, BERTH_SANDBOX_MAX_CPU_MILLIS: '1000' },
-  });
-  client = connect({ address: daemon.address });
-});
-
-afterAll(async () => {
-  client.close();
-  expect(await daemon.stop()).toBe(0);
-  expect(await ownedBy(daemon.owner)).toEqual([]);
-  await daemon.dispose();
-});
+  },
+  (started) => ({ daemon, client } = started),
+);
 
 type Request = DeepPartial<ExecuteRequest>;
 const python = (value: string): Request => ({ language: 'python', source: { $case: 'code', value } });
 type Ended = Extract<NonNullable<ExecuteEvent['event']>, { $case: 'ended' }>['value'];
-
-async function failure(work: Promise<unknown>): Promise<BerthRpcError> {
-  const error = await work.then(
-    () => new Error('the call was expected to fail'),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof BerthRpcError) return error;
-  throw error;
-}
 
 /** Starts an execution that outlives its call, and resolves when it has written its first line. */
 async function detached(request: Request, by = client): Promise<string> {

@@ -127,6 +127,28 @@ async function expectEvent(wanted: (event: ProjectEvent) => boolean): Promise<Pr
   return [seen.promise];
 }
 
+/** A web app that SIGTERM does not end, and what it depends on. */
+function webOnDatabase(): ComposeService[] {
+  return [
+    service('db', ['sleep']),
+    service('web', ['ignores-term'], {
+      stopGraceMs: 1_000,
+      dependsOn: [{ service: 'db', condition: 'service_started' }],
+    }),
+  ];
+}
+
+/** From now on, each service that dies and its exit code. */
+async function watchedDeaths(): Promise<{ died: string[]; watch: { close(): void } }> {
+  const died: string[] = [];
+  const watch = await engine.envs.watch(
+    project.name,
+    (event) => void (event.action === 'die' && died.push(`${event.service} ${event.exitCode}`)),
+    () => undefined,
+  );
+  return { died, watch };
+}
+
 describe('a project', () => {
   it('is applied as asked, twice without a change, and removed without a trace', async () => {
     const port = await freePort();
@@ -218,20 +240,9 @@ describe('a project', () => {
   });
 
   it('is stopped with grace, dependants first; what ignores it is killed', async () => {
-    project.services = [
-      service('db', ['sleep']),
-      service('web', ['ignores-term'], {
-        stopGraceMs: 1_000,
-        dependsOn: [{ service: 'db', condition: 'service_started' }],
-      }),
-    ];
-    const died: string[] = [];
+    project.services = webOnDatabase();
     await up();
-    const watch = await engine.envs.watch(
-      project.name,
-      (event) => void (event.action === 'die' && died.push(`${event.service} ${event.exitCode}`)),
-      () => undefined,
-    );
+    const { died, watch } = await watchedDeaths();
     const [lastDeath] = await expectEvent((e) => e.action === 'die' && e.service === 'db');
     await engine.envs.stop(project.name);
     await lastDeath;
@@ -243,21 +254,10 @@ describe('a project', () => {
   });
 
   it('is taken down with grace, dependants first, with all its networks and volumes', async () => {
-    project.services = [
-      service('db', ['sleep']),
-      service('web', ['ignores-term'], {
-        stopGraceMs: 1_000,
-        dependsOn: [{ service: 'db', condition: 'service_started' }],
-      }),
-    ];
+    project.services = webOnDatabase();
     project.volumes = [{ key: 'data', name: `${project.name}_data`, external: false, labels: {} }];
-    const died: string[] = [];
     await up();
-    const watch = await engine.envs.watch(
-      project.name,
-      (event) => void (event.action === 'die' && died.push(`${event.service} ${event.exitCode}`)),
-      () => undefined,
-    );
+    const { died, watch } = await watchedDeaths();
     const begunAt = performance.now();
     const { removed, notStopped } = await engine.envs.down(project.name, { volumes: true });
     watch.close();

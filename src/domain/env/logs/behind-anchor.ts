@@ -62,13 +62,18 @@ export async function* behindAnchor(
       yield* rest;
     } else if (timestamp > seeking.timestamp) {
       heldAreCounted &&= counted;
-      held.push({ ...line, chunk: { ...chunk, data: Uint8Array.from(chunk.data) } });
+      held.push({ ...line, chunk: copyOf(chunk) });
     }
   }
   if (seeking === undefined) return;
   if (!extent.holds(seeking) || !heldAreCounted) return yield { kind: 'cut' };
   yield { kind: 'gap', toTimestamp: held[0]?.chunk.timestamp };
   yield* held;
+}
+
+/** A chunk that may be kept: its bytes are whoever reads the log's only until the next one. */
+export function copyOf(chunk: LogChunk): LogChunk {
+  return { ...chunk, data: Uint8Array.from(chunk.data) };
 }
 
 /** The anchor, had it been there, would have come by now. */

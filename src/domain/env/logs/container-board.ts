@@ -4,6 +4,8 @@ import type { EnvEngine, ProjectContainer, ProjectEvent } from '../engine.js';
 
 /** Between two tries, when Docker says that it is there and then does not answer. */
 const RETRY_MS = 500;
+/** Ends of one container that are remembered: that of its last run, and one that comes while Docker is asked about it. */
+const REMEMBERED_ENDS = 3;
 
 /** The container of a service, as last seen. Times: milliseconds since the epoch, 0 for never. */
 export interface SeenContainer {
@@ -20,6 +22,21 @@ export interface SeenContainer {
   diedAt: number | undefined;
 }
 
+interface RunEnd {
+  exitCode: number | undefined;
+  time: number;
+}
+
+/** What was heard of a container. */
+interface Heard {
+  /** The newest last. */
+  ends: RunEnd[];
+  /** When it was last started; 0: nothing was heard of that. */
+  startedAt: number;
+  /** Of the first look that knows of its last end. */
+  endTicket: number;
+}
+
 /**
  * The containers of one env as they are now, kept by looking again at each event of Docker's. Nothing queues up for a
  * reader that stops: it sees the present when it looks. While Docker is away, the last look stands.
@@ -30,7 +47,7 @@ export class ContainerBoard {
   /** The env is gone: no more containers come. */
   isOver = false;
   #containers: SeenContainer[] = [];
-  readonly #ends = new Map<string, { exitCode: number | undefined; time: number }>();
+  readonly #heardOf = new Map<string, Heard>();
   readonly #waiting = new Set<() => void>();
   readonly #watchers = new Set<() => void>();
   #failure: unknown;
@@ -67,10 +84,11 @@ export class ContainerBoard {
     return this.#containers.find((container) => container.service === service);
   }
 
-  /** Whether the container is still in the run in which it was seen. */
+  /** Whether the container is still in the run in which it was seen: no look, and no event, says otherwise. */
   isInRun({ id, service, startedAt }: SeenContainer): boolean {
     const now = this.find(service);
-    return now?.id === id && now.running && now.startedAt === startedAt;
+    const endTicket = this.#heardOf.get(id)?.endTicket ?? 0;
+    return endTicket <= this.#answered && now?.id === id && now.running && now.startedAt === startedAt;
   }
 
   /**
@@ -90,7 +108,12 @@ export class ContainerBoard {
 
   /** Exit code of the last end of a container that was heard of, also when it is gone. */
   exitCodeOf(containerId: string): number | undefined {
-    return this.#ends.get(containerId)?.exitCode;
+    return this.#heardOf.get(containerId)?.ends.at(-1)?.exitCode;
+  }
+
+  /** Whether it was heard that a container was started after that time, also when it is gone. Milliseconds since the epoch. */
+  wasStartedAfter(containerId: string, time: number): boolean {
+    return (this.#heardOf.get(containerId)?.startedAt ?? 0) > time;
   }
 
   /** The env is gone. */
@@ -184,7 +207,10 @@ export class ContainerBoard {
   #seen(container: ProjectContainer): SeenContainer {
     const { id, service, state, startedAt, exitCode, finishedAt = 0 } = container;
     const running = state === 'running' || state === 'paused';
-    const end = this.#ends.get(id);
+    // Not the end of an earlier run, nor of the present one, which may come before this answer does.
+    const end = this.#heardOf
+      .get(id)
+      ?.ends.findLast(({ time }) => time >= finishedAt && (!running || time <= startedAt));
     return {
       id,
       service,
@@ -197,11 +223,18 @@ export class ContainerBoard {
   }
 
   #heard({ action, containerId, exitCode, time }: ProjectEvent): void {
-    if (action === 'die') this.#ends.set(containerId, { exitCode, time });
-    if (action === 'start' || action === 'die' || action === 'destroy') {
-      this.#asked++;
-      this.#wake();
+    if (action !== 'start' && action !== 'die' && action !== 'destroy') return;
+    const ticket = ++this.#asked;
+    const heard = this.#heardOf.get(containerId) ?? { ends: [], startedAt: 0, endTicket: 0 };
+    if (action === 'start') heard.startedAt = time;
+    if (action === 'die') {
+      heard.ends = [...heard.ends, { exitCode, time }].slice(-REMEMBERED_ENDS);
+      heard.endTicket = ticket;
     }
+    this.#heardOf.set(containerId, heard);
+    this.#wake();
+    // Whoever follows the run shall not read on until a look has said what became of it.
+    if (action === 'die') for (const look of this.#watchers) look();
   }
 
   #changed(): void {

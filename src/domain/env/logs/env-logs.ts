@@ -73,7 +73,7 @@ class Reading {
     this.#checkServices(env, board.services);
     const present = this.#newServices(board, asItIs);
     yield* inOrder(
-      present.map(({ log, container }) => log.history(container)),
+      present.map(({ log }) => log.history(board)),
       ({ entry }) => (entry.kind === 'line' ? entry.chunk.timestamp : ''),
     );
     // The history is told, also of services that had none.

@@ -18,6 +18,9 @@ const PLAIN = { follow: false, giveUpAfterMs: READ_PATIENCE_MS } as const;
 /** Which lines of a log are wanted: as in `LogOptions`; `tail` counts only where no line has been told. */
 export type WantedLines = Pick<LogOptions, 'since' | 'until' | 'tail'>;
 
+/** A line, or a gap where lines are gone. */
+export type ToldLine = Exclude<Anchored, { kind: 'cut' }>;
+
 /** Reads of the logs of one service, each to where the log ended when it began. It learns how far back to begin. */
 export class LogReads {
   /** Of the next read, in lines; undefined: the whole log. */
@@ -36,21 +39,27 @@ export class LogReads {
     containerId: string,
     told: LogAnchor | undefined,
     wanted: WantedLines,
-  ): AsyncGenerator<Exclude<Anchored, { kind: 'cut' }>> {
+  ): AsyncGenerator<ToldLine> {
     const { tail, ...rest } = wanted;
     let place = told;
     if (place === undefined && tail !== undefined) {
       place = await this.#beforeLast(containerId, wanted, tail);
       if (place === undefined) return;
     }
-    if (place === undefined) {
-      yield* this.#part(containerId, place, rest);
-      return;
-    }
     // From the end, since Docker finds that at once, and a time only by reading all that is older.
-    delete rest.since;
-    while (yield* this.#part(containerId, place, { ...rest, tail: this.#reach })) {
-      this.#reach = furtherThan(this.#reach);
+    if (place !== undefined) delete rest.since;
+    for (let isCut = true; isCut;) {
+      isCut = false;
+      const part = place === undefined ? rest : { ...rest, tail: this.#reach };
+      for await (const item of this.#part(containerId, place, part)) {
+        if (item.kind === 'cut') {
+          isCut = true;
+          break;
+        }
+        if (item.kind === 'line') place = item.anchor;
+        yield item;
+      }
+      if (isCut) this.#reach = furtherThan(this.#reach);
     }
   }
 
@@ -76,28 +85,26 @@ export class LogReads {
     return { ...before, nth: isThere ? Math.max((all?.count ?? 0) - first.count, 0) : 0 };
   }
 
-  /** @returns whether it began too late to say what stands behind the place */
   async *#part(
     containerId: string,
     place: LogAnchor | undefined,
     part: WantedLines,
-  ): AsyncGenerator<Exclude<Anchored, { kind: 'cut' }>, boolean> {
+  ): AsyncGenerator<Anchored> {
     const { tail, since, until } = part;
     let read = 0;
     let told = 0;
     const chunks = this.#read(containerId, part, () => read++);
     for await (const item of behindAnchor(chunks, place, tail)) {
-      if (item.kind === 'cut') return true;
       if (item.kind === 'line') {
         // Docker's own limit is not exact.
         if (until !== undefined && Date.parse(item.chunk.timestamp) >= until) continue;
         told++;
       }
       yield item;
+      if (item.kind === 'cut') return;
     }
     const isWhole = since === undefined && (tail === undefined || read < tail);
     this.#reach = isWhole && read < REACH_LINES ? undefined : REACH_LINES + 2 * told;
-    return false;
   }
 
   #read(containerId: string, part: WantedLines, onChunk?: () => void): AsyncGenerator<LogChunk> {

@@ -5,8 +5,9 @@ import { LogReaderBehind, type EnvEngine } from '../engine.js';
 import type { ContainerBoard, SeenContainer } from './container-board.js';
 import type { PlacedEntry } from './entry.js';
 import { LogBell } from './log-bell.js';
-import { LogReads, stamped, type WantedLines } from './log-reads.js';
-import type { ServicePosition } from './position.js';
+import { copyOf } from './behind-anchor.js';
+import { LogReads, stamped, type ToldLine, type WantedLines } from './log-reads.js';
+import type { LogAnchor, ServicePosition } from './position.js';
 
 /** Before Docker is asked again where it, or the reader, was in trouble. */
 const REOPEN_PAUSE_MS = 1_000;
@@ -17,6 +18,8 @@ const SILENCE_MS = 1_000;
 const MAX_SILENCE_MS = 60_000;
 /** What ends a read only for now. */
 const PASSING: readonly ErrorReason[] = ['DOCKER_UNAVAILABLE', 'OVERLOADED'];
+/** Lines that are held while it is looked whether they may be told. */
+const STRAGGLERS = 100;
 
 export interface ServiceLogOptions {
   engine: Pick<EnvEngine, 'logs' | 'holdLog' | 'available'>;
@@ -41,6 +44,8 @@ export class ServiceLog {
   #position: ServicePosition;
   #release: () => void = () => {};
   readonly #reads: LogReads;
+  /** Where Docker could not read the log. */
+  #unreadable: { anchor: LogAnchor | undefined } | undefined;
 
   constructor(private readonly options: ServiceLogOptions) {
     this.#position = options.position;
@@ -51,16 +56,16 @@ export class ServiceLog {
     return this.#position;
   }
 
-  /** What has been written so far. @param present the container that the service has now */
-  async *history(present: SeenContainer): AsyncGenerator<PlacedEntry> {
-    const { since, until, follow } = this.options;
-    if (present.id !== this.#position.containerId) yield* this.#containerGone(undefined, present);
+  /** What has been written so far; where what befell the container is told as well, only what comes before that. */
+  async *history(board: ContainerBoard): AsyncGenerator<PlacedEntry> {
+    const present = board.find(this.options.service);
+    if (present?.id !== this.#position.containerId) yield* this.#containerGone(present, undefined);
+    const { follow } = this.options;
     const { tail } = this.#position;
-    // The last line is asked for even where none is wanted: it is where to go on from.
-    const wanted = { since, until, tail: tail === 0 ? 1 : tail };
     // What is written while the last lines are looked for comes behind them, and only who follows wants it.
     let left = follow || tail === undefined ? Infinity : tail;
-    for await (const placed of this.#readAll(wanted)) {
+    // The last line is asked for even where none is wanted: it is where to go on from.
+    for await (const placed of this.#readAll(board, tail === 0 ? 1 : tail)) {
       if (tail === 0) continue;
       yield placed;
       if (placed.entry.kind === 'line' && --left === 0) break;
@@ -81,7 +86,7 @@ export class ServiceLog {
             continue;
           }
         } else if (container !== undefined || this.#position.running) {
-          yield* this.#containerGone(board.exitCodeOf(this.#position.containerId), container);
+          yield* this.#containerGone(container, board);
           continue;
         }
         if (board.isOver) return;
@@ -116,15 +121,14 @@ export class ServiceLog {
   /** The last lines of the last run that ended, and its end; or less than that, where the container is to be looked at anew. */
   async *#endOfRun(board: ContainerBoard, container: SeenContainer): AsyncGenerator<PlacedEntry> {
     const { since } = this.options;
-    const { running, startedAt, finishedAt, diedAt } = container;
-    // Of an earlier run's end only that one was heard.
-    const heard = diedAt !== undefined && diedAt >= finishedAt ? diedAt : undefined;
+    const { running, startedAt, finishedAt, diedAt, exitCode } = container;
     // Lines of a new run come behind the news of it.
-    const until = heard !== undefined ? heard + 1 : running ? startedAt : undefined;
+    const until = diedAt !== undefined ? diedAt + 1 : running ? startedAt : undefined;
     try {
       yield* this.#read({ since, until });
+      if (until !== undefined && !running) yield* this.#stragglers(board, container);
     } catch (error) {
-      if (isPassing(error)) {
+      if (this.#isPassing(error)) {
         await this.#pause();
         return board.look();
       }
@@ -133,20 +137,42 @@ export class ServiceLog {
     }
     this.#release();
     this.#move({ running: false, finishedAt: Math.max(finishedAt, this.#position.finishedAt + 1) });
-    const exitCode = running && heard === undefined ? undefined : container.exitCode;
     yield this.#changed({ running: false, time: finishedAt || undefined, exitCode });
   }
 
-  /** The container that the position is about no longer exists. */
+  /**
+   * Lines stamped after the end that Docker told, as where the host's clock was set back. Where the container runs again by
+   * then they may be of the new run, and are left to it.
+   */
+  async *#stragglers(board: ContainerBoard, container: SeenContainer): AsyncGenerator<PlacedEntry> {
+    const { since, service } = this.options;
+    for (let isMore = true; isMore;) {
+      const { containerId, anchor } = this.#position;
+      const late: ToldLine[] = [];
+      for await (const item of this.#reads.behind(containerId, anchor, { since })) {
+        late.push(item.kind === 'line' ? { ...item, chunk: copyOf(item.chunk) } : item);
+        if (late.length === STRAGGLERS) break;
+      }
+      if (late.length === 0) return;
+      await board.look();
+      const now = board.find(service);
+      if (now?.id !== container.id || now.running || now.finishedAt !== container.finishedAt) return;
+      for (const item of late) yield this.#placed(item);
+      isMore = late.length === STRAGGLERS;
+    }
+  }
+
+  /** The container that the position is about no longer exists. @param board undefined: what became of it was not heard */
   async *#containerGone(
-    exitCode: number | undefined,
     successor: SeenContainer | undefined,
+    board: ContainerBoard | undefined,
   ): AsyncGenerator<PlacedEntry> {
     this.#release();
-    if (this.#position.running) {
+    const { containerId, running, finishedAt } = this.#position;
+    if (running || board?.wasStartedAfter(containerId, finishedAt)) yield this.#removedEarly();
+    if (running) {
       this.#move({ running: false });
-      yield this.#removedEarly();
-      yield this.#changed({ running: false, time: undefined, exitCode });
+      yield this.#changed({ running: false, time: undefined, exitCode: board?.exitCodeOf(containerId) });
     }
     if (successor !== undefined)
       this.#position = {
@@ -161,21 +187,15 @@ export class ServiceLog {
 
   /** Follows one run of the container, as long as Docker is there. */
   async *#followRun(board: ContainerBoard, container: SeenContainer): AsyncGenerator<PlacedEntry> {
-    const { engine, signal } = this.options;
-    const { anchor } = this.#position;
     this.#release();
-    this.#release = engine.holdLog(container.id);
+    this.#release = this.options.engine.holdLog(container.id);
     const run = board.watchRun(container);
     try {
       yield* this.#readAtBells(container.id, run.signal);
-      if (run.signal.aborted) return signal.throwIfAborted();
     } catch (error) {
       if (isBerthError(error, 'DOCKER_UNAVAILABLE')) this.#release();
-      // Docker may not have been able to read its own file (while rotating it); the same place twice is no accident.
-      const unreadable = isBerthError(error, 'DOCKER_ERROR') && this.#position.anchor !== anchor;
       // Whether the container is gone, the board knows.
-      const isMissing = isBerthError(error, 'ENV_CONTAINER_MISSING');
-      if (!unreadable && !isMissing && !isPassing(error)) throw error;
+      if (!this.#isPassing(error) && !isBerthError(error, 'ENV_CONTAINER_MISSING')) throw error;
     } finally {
       run.close();
     }
@@ -213,35 +233,53 @@ export class ServiceLog {
     }
   }
 
-  /**
-   * The history to the present end, however slow the reader.
-   * @throws as `#read`, but for what is bridged
-   */
-  async *#readAll(wanted: WantedLines): AsyncGenerator<PlacedEntry> {
+  /** The history to the present end, however slow the reader. @throws as `#read`, but for what is bridged */
+  async *#readAll(board: ContainerBoard, tail: number | undefined): AsyncGenerator<PlacedEntry> {
+    const { since, until, follow, service } = this.options;
     for (;;) {
+      const container = board.find(service);
+      if (follow && container?.id !== this.#position.containerId) return;
+      const isNewRun = container?.running && container.startedAt !== this.#position.startedAt;
       try {
-        yield* this.#read(wanted);
+        yield* this.#read({ since, until: follow && isNewRun ? container.startedAt : until, tail });
         return;
       } catch (error) {
-        const isBridged = this.options.follow && isBerthError(error, 'DOCKER_UNAVAILABLE');
+        const isBridged = follow && isBerthError(error, 'DOCKER_UNAVAILABLE');
         if (!(error instanceof LogReaderBehind) && !isBridged) throw error;
         await this.#pause();
+        if (follow) await board.look();
       }
     }
   }
 
   /** What stands behind the last line told, to the present end. @throws as `LogReads.behind` */
   async *#read(wanted: WantedLines): AsyncGenerator<PlacedEntry> {
-    const { service } = this.options;
     const { containerId, anchor } = this.#position;
-    for await (const item of this.#reads.behind(containerId, anchor, wanted)) {
-      if (item.kind === 'gap') {
-        yield this.#gap(item.toTimestamp, 'the log was rotated before these lines were read');
-        continue;
-      }
-      this.#move({ anchor: item.anchor, tail: undefined });
-      yield { entry: { kind: 'line', service, chunk: item.chunk }, position: this.#position };
-    }
+    // Docker would leave the last line told out of the answer, and nothing follows it.
+    if (anchor !== undefined && wanted.until !== undefined && Date.parse(anchor.timestamp) >= wanted.until)
+      return;
+    for await (const item of this.#reads.behind(containerId, anchor, wanted)) yield this.#placed(item);
+    this.#unreadable = undefined;
+  }
+
+  #placed(item: ToldLine): PlacedEntry {
+    if (item.kind === 'gap')
+      return this.#gap(item.toTimestamp, 'the log was rotated before these lines were read');
+    this.#move({ anchor: item.anchor, tail: undefined });
+    const entry = { kind: 'line', service: this.options.service, chunk: item.chunk } as const;
+    return { entry, position: this.#position };
+  }
+
+  /** Whether Docker, or the reader, was in trouble that passes. */
+  #isPassing(error: unknown): boolean {
+    if (error instanceof LogReaderBehind || PASSING.some((reason) => isBerthError(error, reason)))
+      return true;
+    if (!isBerthError(error, 'DOCKER_ERROR')) return false;
+    // Docker may not have been able to read its own file (while rotating it); the same place twice is no accident.
+    const { anchor } = this.#position;
+    const isAccident = this.#unreadable === undefined || this.#unreadable.anchor !== anchor;
+    this.#unreadable = { anchor };
+    return isAccident;
   }
 
   async #pause(): Promise<void> {
@@ -275,9 +313,4 @@ export class ServiceLog {
     const { containerId } = this.#position;
     return { entry: { kind: 'container_changed', service, containerId, ...what }, position: this.#position };
   }
-}
-
-/** Docker, or the reader, was in trouble that passes. */
-function isPassing(error: unknown): boolean {
-  return error instanceof LogReaderBehind || PASSING.some((reason) => isBerthError(error, reason));
 }

@@ -11,6 +11,7 @@ import {
 import { BerthError } from '../../../../src/domain/errors.js';
 import { ContainerBoard, type SeenContainer } from '../../../../src/domain/env/logs/container-board.js';
 import type { PlacedEntry } from '../../../../src/domain/env/logs/entry.js';
+import type { LogAnchor } from '../../../../src/domain/env/logs/position.js';
 import { ServiceLog } from '../../../../src/domain/env/logs/service-log.js';
 import { line, ms, textOf } from './chunks.js';
 
@@ -37,6 +38,8 @@ class FakeDocker {
   isDeaf = false;
   /** Nobody hears its events. */
   isMute = false;
+  /** Between what an inspection sees and its answer. */
+  beforeAnswer: () => Promise<unknown> = async () => {};
   #written = deferred();
   #onEvent: (event: ProjectEvent) => void = () => {};
 
@@ -75,7 +78,11 @@ class FakeDocker {
 
   get engine(): EnvEngine {
     const engine: Partial<EnvEngine> = {
-      inspect: async () => (this.container ? [structuredClone(this.container)] : []),
+      inspect: async () => {
+        const seen = this.container ? [structuredClone(this.container)] : [];
+        await this.beforeAnswer();
+        return seen;
+      },
       watch: async (_, onEvent) => {
         this.#onEvent = onEvent;
         return { close() {} };
@@ -148,13 +155,18 @@ function told({ entry }: PlacedEntry): string {
 
 function logOf(
   docker: FakeDocker,
-  { id, running, startedAt, finishedAt }: SeenContainer,
-  { tail, follow, signal }: { tail: number | undefined; follow: boolean; signal: AbortSignal },
+  { id, running, startedAt, finishedAt }: Pick<SeenContainer, 'id' | 'running' | 'startedAt' | 'finishedAt'>,
+  {
+    tail,
+    follow,
+    signal,
+    anchor,
+  }: { tail: number | undefined; follow: boolean; signal: AbortSignal; anchor?: LogAnchor },
 ): ServiceLog {
   return new ServiceLog({
     engine: docker.engine,
     service: 'app',
-    position: { containerId: id, anchor: undefined, tail, running, startedAt, finishedAt },
+    position: { containerId: id, anchor, tail, running, startedAt, finishedAt },
     follow,
     since: undefined,
     until: undefined,
@@ -175,7 +187,7 @@ async function followed(
   const log = logOf(docker, container, { tail, follow: true, signal: stop.signal });
   const all: string[] = [];
   const entries = async function* (): AsyncGenerator<PlacedEntry> {
-    if (tail !== undefined) yield* log.history(container);
+    if (tail !== undefined) yield* log.history(board);
     yield* log.follow(board);
   };
   try {
@@ -201,7 +213,7 @@ describe('the log of a service', () => {
     const container = board.find('app')!;
     const log = logOf(docker, container, { tail: 2, follow: false, signal });
     const lines: string[] = [];
-    for await (const placed of log.history(container)) lines.push(told(placed));
+    for await (const placed of log.history(board)) lines.push(told(placed));
     expect(lines).toEqual(['b', 'c']);
   });
 
@@ -297,6 +309,56 @@ describe('the log of a service', () => {
     expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
   });
 
+  it('has each line once where what was read begins within the disorder of both outputs', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    const write = (from: number, to: number, stream?: 'stderr'): void =>
+      docker.write(
+        'one',
+        ...Array.from({ length: to - from }, (_, i) =>
+          line(ms(10) + (from + i) * 100_000, `${from + i}`, stream),
+        ),
+      );
+    write(0, 70);
+    const told = await followed(docker, 140, (soFar) => {
+      if (soFar.length !== 1) return;
+      write(70, 119);
+      write(119, 120, 'stderr');
+      write(120, 140);
+    });
+    expect(told).toEqual(Array.from({ length: 140 }, (_, i) => `${i}`));
+  });
+
+  it('that is taken up behind a line of an earlier run tells its end, without a gap, before the lines of the next', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    docker.write('one', line(ms(10), 'a'), line(ms(20), 'last words'));
+    docker.die(3, SECOND + 21);
+    docker.run('one', SECOND + 40);
+    docker.write('one', line(ms(41), 'again'));
+    const stop = new AbortController();
+    const board = await ContainerBoard.open(docker.engine, 'env-1', stop.signal);
+    for (const behind of ['a', 'last words']) {
+      const anchor = {
+        stream: 'stdout',
+        timestamp: line(ms(behind === 'a' ? 10 : 20), '').timestamp,
+        nth: 1,
+      } as const;
+      const log = logOf(
+        docker,
+        { id: 'one', running: true, startedAt: SECOND, finishedAt: 0 },
+        { tail: undefined, follow: true, signal: stop.signal, anchor },
+      );
+      const all: string[] = [];
+      for await (const placed of log.history(board)) all.push(told(placed));
+      for await (const placed of log.follow(board))
+        if (all.push(told(placed)) && all.at(-1) === 'again') break;
+      const rest = ['one ended with undefined', 'one started', 'again'];
+      expect(all).toEqual(behind === 'a' ? ['last words', ...rest] : rest);
+    }
+    stop.abort();
+  });
+
   it('is looked at again where a follow of it is told of nothing', async () => {
     const docker = new FakeDocker();
     docker.run('one', SECOND);
@@ -390,6 +452,77 @@ describe('the log of a service', () => {
       expect(all).toEqual(['a', 'last', 'words', 'one ended with 3', 'one started', 'again']);
     });
 
+    it('tells the end of the run before the lines of the next: for a slow reader of the history', async () => {
+      const docker = new FakeDocker();
+      docker.run('one', SECOND);
+      docker.write('one', line(ms(10), 'a'), line(ms(11), 'b'), line(ms(12), 'c'));
+      docker.behindAfter = 2;
+      docker.onBehind = () => restarted(docker);
+      const all = await followed(docker, 7, undefined, 10);
+      expect(all).toEqual(['a', 'b', 'c', 'last words', 'one ended with 3', 'one started', 'again']);
+    });
+
+    it('tells the end of the run before the lines of the next: where Docker takes long to say what became of it', async () => {
+      const all = await readAfter((docker) => {
+        docker.beforeAnswer = () => new Promise((resolve) => setTimeout(resolve, 300));
+        setTimeout(() => {
+          docker.write('one', line(ms(20), 'last words'));
+          docker.die(3, SECOND + 21);
+          setTimeout(() => {
+            docker.run('one', SECOND + 40);
+            docker.write('one', line(ms(41), 'again'));
+          }, 40);
+        }, 20);
+      });
+      expect(all).toEqual(['a', 'last words', 'one ended with 3', 'one started', 'again']);
+    });
+
+    it('tells a gap for a run that nobody read before its container was replaced', async () => {
+      const docker = new FakeDocker();
+      docker.run('one', SECOND);
+      docker.write('one', line(ms(10), 'a'));
+      const settled = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+      const all = await followed(docker, 5, async (soFar) => {
+        if (soFar.length === 1) docker.die(1, SECOND + 20);
+        if (soFar.length !== 2) return;
+        docker.run('one', SECOND + 120);
+        docker.write('one', line(ms(130), 'unread'));
+        docker.die(1, SECOND + 140);
+        await settled();
+        docker.logsOf.delete('one');
+        docker.write('two', line(ms(230), 'b'));
+        docker.run('two', SECOND + 225);
+        await settled();
+      });
+      const gap = expect.stringContaining('gap: container one was removed');
+      expect(all).toEqual(['a', 'one ended with 1', gap, 'two started', 'b']);
+    });
+
+    it('has what was stamped after the end that Docker told, unless it may be of a new run', async () => {
+      const late = (docker: FakeDocker): void => {
+        docker.write('one', line(ms(20), 'last words'));
+        docker.die(1, SECOND + 21);
+        docker.write('one', line(ms(30), 'late'));
+      };
+      expect(await readAfter(late, 4)).toEqual(['a', 'last words', 'late', 'one ended with 1']);
+      const all = await readAfter((docker) => {
+        late(docker);
+        docker.onReadEnd = () => {
+          if (docker.container?.state === 'exited') docker.run('one', SECOND + 25);
+        };
+      });
+      expect(all).toEqual(['a', 'last words', 'one ended with 1', 'one started', 'late']);
+    });
+
+    it('forgives Docker once that it cannot read its file at the end of a run', async () => {
+      const all = await readAfter((docker) => {
+        docker.write('one', line(ms(20), 'last words'));
+        docker.failures = [new BerthError('DOCKER_ERROR', 'Docker cannot read a log')];
+        docker.die(1, SECOND + 21);
+      }, 3);
+      expect(all).toEqual(['a', 'last words', 'one ended with 1']);
+    });
+
     it("has no exit code of a run whose end was not heard, and not an earlier run's", async () => {
       const all = await readAfter((docker) => {
         restarted(docker);
@@ -419,5 +552,27 @@ describe('the log of a service', () => {
       reason: 'DOCKER_ERROR',
       message: expect.stringContaining('grabbing logs: EOF'),
     });
+  });
+});
+
+describe('the board of containers', () => {
+  it('does not take the end of a run for that of the one before, where it is heard before the answer about that', async () => {
+    const docker = new FakeDocker();
+    docker.run('one', SECOND);
+    const stop = new AbortController();
+    const board = await ContainerBoard.open(docker.engine, 'env-1', stop.signal);
+    docker.beforeAnswer = async () => {
+      docker.beforeAnswer = () => new Promise(() => {});
+      docker.die(7, SECOND + 46);
+    };
+    const { version } = board;
+    docker.die(3, SECOND + 21);
+    docker.run('one', SECOND + 40);
+    await board.changedFrom(version);
+    const seen = board.find('app')!;
+    expect(seen).toMatchObject({ running: true, startedAt: SECOND + 40, exitCode: 3, diedAt: SECOND + 21 });
+    // It is known to have ended since, but not yet what became of it.
+    expect(board.isInRun(seen)).toBe(false);
+    stop.abort();
   });
 });

@@ -5043,7 +5043,7 @@ type LogContainerChanged struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
 	// Whether it runs now.
 	Running bool `protobuf:"varint,4,opt,name=running,proto3" json:"running,omitempty"`
-	// Its exit code. Absent: it runs.
+	// Its exit code. Absent: it runs, or its end was not heard.
 	ExitCode      *int32 `protobuf:"varint,5,opt,name=exit_code,json=exitCode,proto3,oneof" json:"exit_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

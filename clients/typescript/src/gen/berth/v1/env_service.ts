@@ -1703,7 +1703,7 @@ export interface LogContainerChanged {
     | undefined;
   /** Whether it runs now. */
   running: boolean;
-  /** Its exit code. Absent: it runs. */
+  /** Its exit code. Absent: it runs, or its end was not heard. */
   exitCode?: number | undefined;
 }
 

@@ -86,15 +86,17 @@ async function main() {
 
   const runId = randomUUID();
   process.env[RUN_VARIABLE] = runId;
-  endOnSignal(runId);
+  const unlessEnding = endOnSignal(runId);
   const before = await snapshot(runId);
   // Those aside go one after the other: the rest of the machine is for the tests.
   let aside = Promise.resolve();
   for (const stage of stages) {
-    if (stage.aside) aside = aside.then(() => runStage(stage, prepare));
+    await unlessEnding();
+    if (stage.aside) aside = aside.then(unlessEnding).then(() => runStage(stage, prepare));
     else await runStage(stage, prepare);
   }
   await aside;
+  await unlessEnding();
 
   const startedMs = performance.now();
   const leaks = differences(before, await snapshot(runId));

@@ -46,7 +46,7 @@ func (r *runner) fork(uid int, language, path string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = zygote.requestFork(uid, r.bell.name, theirs)
+	err = zygote.requestFork(uid, r.bell.name, path, theirs)
 	closeAll(theirs)
 	if err != nil {
 		c.close()

@@ -90,9 +90,10 @@ func (z *zygote) awaitWarm() error {
 	return syscall.SetNonblock(z.socket, true)
 }
 
-// requestFork asks for a child that has the given descriptors; the child itself answers on its status pipe.
-func (z *zygote) requestFork(uid int, bell string, descriptors []int) error {
-	request := append(strconv.AppendInt(nil, int64(uid), 10), " "+bell...)
+// requestFork asks for a child that has the given descriptors, for the path of newChild; the child itself answers on its
+// status pipe.
+func (z *zygote) requestFork(uid int, bell, path string, descriptors []int) error {
+	request := append(strconv.AppendInt(nil, int64(uid), 10), " "+bell+" "+path...)
 	err := syscall.Sendmsg(z.socket, request, syscall.UnixRights(descriptors...), nil, syscall.MSG_NOSIGNAL|syscall.MSG_DONTWAIT)
 	if err != nil {
 		return fmt.Errorf("the %s launcher does not take requests: %w", z.language, err)

@@ -15,21 +15,31 @@ const LOOK_MS = 100;
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 /**
- * From now on a signal ends the processes of the run, and then this one. Where it came from a terminal, they have got it too.
+ * From now on a signal ends the processes of the run, and then this one; a second one at once. Where it came from a terminal,
+ * they have got it too.
  *
  * @param {string} runId value of RUN_VARIABLE in the processes of this run
+ * @returns {() => Promise<void>} to be awaited before anything begins: once a signal has come, it does not resolve
  */
 export function endOnSignal(runId) {
   let isEnding = false;
+  // Whoever reads this may end first.
+  process.stdout.on('error', () => {});
   for (const signal of Object.keys(CODES)) {
     process.on(signal, async () => {
-      if (isEnding) return;
+      if (isEnding) {
+        for (const pid of processesOf(runId)) send(pid, 'SIGKILL');
+        process.exit(CODES[signal]);
+      }
       isEnding = true;
       say(`\n${signal}: ending the tests`);
       await endProcesses(runId, signal === 'SIGINT' && process.stdin.isTTY);
       process.exit(CODES[signal]);
     });
   }
+  return async () => {
+    if (isEnding) await new Promise(() => {});
+  };
 }
 
 /** @param {boolean} wereTold the terminal has told the children */

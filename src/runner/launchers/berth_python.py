@@ -2,8 +2,8 @@
 
 The runner starts that with a SOCK_SEQPACKET socket as descriptor 3. It answers one message when it is warm,
     {"version": "3.11.2", "preloaded": [...], "warmMs": 61.2}   or   {"error": "..."},
-and then takes messages "UID BELL" with five descriptors: stdin, stdout, stderr, job, status. For each
-it forks a spare. A spare tells {"pid": N} on its status pipe, waits for its job on the job pipe,
+and then takes messages "UID BELL PATH" with five descriptors: stdin, stdout, stderr, job, status. For each
+it forks a spare. PATH is "spare" where that is made while nothing runs, and "fork" where a program waits for it. A spare tells {"pid": N} on its status pipe, waits for its job on the job pipe,
     u32 big-endian header length | header JSON | code | files,
 and right before the program begins says {"path": "spare"} or {"path": "fresh", "reason": "..."}, or {"error": "..."}.
 
@@ -311,7 +311,7 @@ def zygote(started_as, at_start, began):
 
 
 def serve(channel, warm):
-    forks = 0
+    to_load, forks = PRELOAD_LATER, 0
     while True:
         message, control, _, _ = channel.recvmsg(4096, _socket.CMSG_SPACE(5 * 4))
         if not message:
@@ -319,15 +319,17 @@ def serve(channel, warm):
         descriptors = [
             int.from_bytes(data[at : at + 4], sys.byteorder) for _, _, data in control for at in range(0, len(data), 4)
         ]
-        uid, bell = message.decode().split()
+        uid, bell, path = message.decode().split()
         try:
-            if forks == 1:
-                warm.load(PRELOAD_LATER)
+            # Only where nothing of an earlier program is left: what is loaded is tried in the work directory, as root.
+            if forks and to_load and path == 'spare' and not os.listdir(WORK_DIRECTORY):
+                warm.load(to_load)
+                to_load = ()
             forks += 1
             is_spare = fork_spare(warm.forker, int(uid), descriptors)
-        except OSError as error:
+        except Exception as error:
             is_spare = False
-            channel.send(json.dumps({'error': str(error)}).encode())
+            channel.send(json.dumps({'error': f'{type(error).__name__}: {error}'}).encode())
         if is_spare:
             channel.detach()
             return await_program(warm, bell, *descriptors[3:])
@@ -485,6 +487,8 @@ def await_program(warm, bell, job_fd, status_fd):
         say(status_fd, {'error': f'{type(error).__name__}: {error}'})
         os._exit(1)
     os.close(job_fd)
+    if reason and not bell:
+        os._exit(1)  # a rehearsal runs nothing but its own program
     if reason:
         say(status_fd, {'path': 'fresh', 'reason': reason})
         os.close(status_fd)

@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorReason } from '../../error-reasons.js';
 import { isBerthError } from '../../errors.js';
 import { LogReaderBehind, type EnvEngine } from '../engine.js';
+import { copyOf } from './behind-anchor.js';
 import type { ContainerBoard, SeenContainer } from './container-board.js';
 import type { PlacedEntry } from './entry.js';
 import { LogBell } from './log-bell.js';
-import { copyOf } from './behind-anchor.js';
 import { LogReads, stamped, type ToldLine, type WantedLines } from './log-reads.js';
 import type { LogAnchor, ServicePosition } from './position.js';
 
@@ -220,6 +220,7 @@ export class ServiceLog {
       try {
         // From then on it rings for whatever the read does not see.
         if (anchor !== undefined) await bell.hung;
+        if (run.aborted) return;
         yield* this.#read({ since });
         if (this.#position.anchor !== anchor) silenceMs = SILENCE_MS;
         const heard = await bell.within(silenceMs);

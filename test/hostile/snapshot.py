@@ -6,7 +6,11 @@ text that the hostile program had as its mark, which must be nowhere in this pro
 import _socket, builtins, codecs, ctypes, decimal, errno, gc, hashlib, json, locale, os, re, resource, signal, stat, sys
 import sysconfig, threading, time, warnings
 
+# The launcher loads these before its second spare, so that only later executions of a sandbox find them there.
+import dataclasses, fractions, linecache, numbers, statistics, textwrap, traceback
+
 modules = sorted(sys.modules)
+files = sorted(str(getattr(module, '__file__', None)) for name, module in sys.modules.items() if name != '__main__')
 uid = os.getuid()
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -90,7 +94,7 @@ tell('environment', sorted((name, value) for name, value in os.environ.items() i
 tell('environment of the process', sorted(name.split(b'=')[0] for name in open('/proc/self/environ', 'rb').read().split(b'\0')))
 
 # The interpreter.
-tell('modules', modules)
+tell('modules', (modules, files))
 tell('sys', (sys.path, sys.argv[:1], tuple(sys.flags), sys.getrecursionlimit(), sys.getswitchinterval(), sys.dont_write_bytecode, sys.pycache_prefix,
              [type(finder).__name__ for finder in sys.meta_path], len(sys.path_hooks), sorted(sys.path_importer_cache)))
 tell('hooks', (sys.excepthook is sys.__excepthook__, sys.displayhook is sys.__displayhook__, sys.gettrace(), sys.getprofile(), sys.breakpointhook is sys.__breakpointhook__))

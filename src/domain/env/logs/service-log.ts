@@ -145,14 +145,9 @@ export class ServiceLog {
    * then they may be of the new run, and are left to it.
    */
   async *#stragglers(board: ContainerBoard, container: SeenContainer): AsyncGenerator<PlacedEntry> {
-    const { since, service } = this.options;
+    const { service } = this.options;
     for (let isMore = true; isMore;) {
-      const { containerId, anchor } = this.#position;
-      const late: ToldLine[] = [];
-      for await (const item of this.#reads.behind(containerId, anchor, { since })) {
-        late.push(item.kind === 'line' ? { ...item, chunk: copyOf(item.chunk) } : item);
-        if (late.length === STRAGGLERS) break;
-      }
+      const late = await this.#nextFew();
       if (late.length === 0) return;
       await board.look();
       const now = board.find(service);
@@ -160,6 +155,21 @@ export class ServiceLog {
       for (const item of late) yield this.#placed(item);
       isMore = late.length === STRAGGLERS;
     }
+  }
+
+  /** Nothing where the container is gone by now: what it had said until its end is told. */
+  async #nextFew(): Promise<ToldLine[]> {
+    const { containerId, anchor } = this.#position;
+    const few: ToldLine[] = [];
+    try {
+      for await (const item of this.#reads.behind(containerId, anchor, { since: this.options.since })) {
+        few.push(item.kind === 'line' ? { ...item, chunk: copyOf(item.chunk) } : item);
+        if (few.length === STRAGGLERS) break;
+      }
+    } catch (error) {
+      if (!isBerthError(error, 'ENV_CONTAINER_MISSING')) throw error;
+    }
+    return few;
   }
 
   /** The container that the position is about no longer exists. @param board undefined: what became of it was not heard */

@@ -43,7 +43,8 @@ export async function startEngine(name: EngineName): Promise<Engine | Unavailabl
       // One for the hostile tenant and one for its neighbour: what comes next runs in the same one or in its successor.
       BERTH_POOL_MIN: '1',
       BERTH_POOL_INITIAL: '1',
-      BERTH_POOL_MAX: '2',
+      // One each for the two tenants and a fresh one: else each would take the other's, and no reset would be looked at.
+      BERTH_POOL_MAX: '3',
       BERTH_POOL_KEEP_FOR_TENANT_MS: '600000',
       // Small, so that a bomb is done soon; smaller than the writable places together, so that they can be one.
       BERTH_SANDBOX_MEMORY_BYTES: String(128 * MIB),

@@ -127,6 +127,12 @@ export const EXPIRY: TriedOperation = {
 
 const DATABASES = { plain: '', shared: 'shared', standalone: 'standalone' } as const;
 
+/** What brings an env in this state nearer to another. */
+function next(from: TriedOperation['from'], state: string): Simple {
+  if (from === 'nothing' || state === 'broken') return 'destroy';
+  return from === 'running' ? 'start' : 'stop';
+}
+
 /** Brings the world's one env into the state that an operation begins with; what is there in that state stays. */
 export async function bring(
   world: FailpointWorld,
@@ -142,13 +148,15 @@ export async function bring(
     else if (app === 'shared') await world.ensureServer();
     const state = env?.state ?? 'nothing';
     if (state === from && name !== 'expire') return env?.id ?? '';
+    const seen = new Set(world.daemon.log);
+    const kind = state === 'nothing' ? 'deploy' : next(from, state);
     const ended =
-      from === 'nothing' || state === 'broken'
-        ? await world.run('destroy', env!.id)
-        : state === 'nothing'
-          ? await world.deploy(app, name === 'expire' ? { ttlMs: 1_000 } : {})
-          : await world.run(from === 'running' ? 'start' : 'stop', env!.id);
+      kind === 'deploy'
+        ? await world.deploy(app, name === 'expire' ? { ttlMs: 1_000 } : {})
+        : await world.run(kind, env!.id);
     if (!ended.ok) throw new Error(`the world could not be brought to "${from}" for ${name}: ${ended.text}`);
     if (name === 'expire') return world.env()?.id ?? '';
+    // Its line may come behind its answer, and would be taken for the end of what is tried next.
+    await world.daemon.logged((line) => !seen.has(line) && line.msg === `env ${kind} succeeded`);
   }
 }

@@ -49,6 +49,7 @@ export class PlainPython implements AsyncDisposable {
       User: Config.User,
       WorkingDir: Config.WorkingDir,
       Env: Config.Env,
+      ...(isNetworkDisabled(Config) && { NetworkDisabled: true }),
       OpenStdin: true,
       StdinOnce: true,
       Labels: { 'berth.test': 'plain' },
@@ -101,4 +102,9 @@ export class PlainPython implements AsyncDisposable {
 
 function base64(content: string | Uint8Array): string {
   return Buffer.from(content).toString('base64');
+}
+
+/** dockerode's types leave it out. Without Docker's network programs a container has IPv6 on its loopback, and else it has not. */
+function isNetworkDisabled(config: object): boolean {
+  return (config as { NetworkDisabled?: boolean }).NetworkDisabled === true;
 }

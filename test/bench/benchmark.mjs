@@ -101,6 +101,8 @@ export async function runBenchmark({ scenarios, jsonFile, profiles, sandboxImage
     }
     for (const name of profiles) await PROFILE[name](bench);
   } catch (error) {
+    // What was found by then is not lost with what failed.
+    if (findings.length > 0) printTable(findings, { before, after: machine(), python });
     // What fails because everything is being taken down is not what people need to read.
     throw signal.aborted ? signal.reason : error;
   } finally {

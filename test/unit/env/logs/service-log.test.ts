@@ -36,6 +36,9 @@ class FakeDocker {
   keptLines = Infinity;
   /** A follow is told of nothing that is written. */
   isDeaf = false;
+  /** Called when a follow has told all that there is, and when its reader leaves it then. */
+  onFollowWaiting: () => void = () => {};
+  onFollowGivenUp: () => void = () => {};
   /** Nobody hears its events. */
   isMute = false;
   /** Between what an inspection sees and its answer. */
@@ -123,8 +126,11 @@ class FakeDocker {
       const news = lines.slice(known === undefined ? 0 : lines.indexOf(known) + 1);
       yield* news;
       known = news.at(-1) ?? known;
-      if (news.length === 0) await Promise.race([this.#written.promise, aborted(signal)]);
+      if (news.length > 0) continue;
+      this.onFollowWaiting();
+      await Promise.race([this.#written.promise, aborted(signal)]);
     }
+    this.onFollowGivenUp();
   }
 
   #linesOf(id: string): LogChunk[] {
@@ -464,15 +470,14 @@ describe('the log of a service', () => {
 
     it('tells the end of the run before the lines of the next: where Docker takes long to say what became of it', async () => {
       const all = await readAfter((docker) => {
-        docker.beforeAnswer = () => new Promise((resolve) => setTimeout(resolve, 300));
-        setTimeout(() => {
-          docker.write('one', line(ms(20), 'last words'));
-          docker.die(3, SECOND + 21);
-          setTimeout(() => {
-            docker.run('one', SECOND + 40);
-            docker.write('one', line(ms(41), 'again'));
-          }, 40);
-        }, 20);
+        // It answers only when nobody follows the run any longer that it has told the end of.
+        const givenUp = deferred();
+        docker.onFollowGivenUp = () => givenUp.resolve();
+        docker.onFollowWaiting = () => {
+          docker.onFollowWaiting = () => {};
+          docker.beforeAnswer = () => givenUp.promise;
+          queueMicrotask(() => restarted(docker));
+        };
       });
       expect(all).toEqual(['a', 'last words', 'one ended with 3', 'one started', 'again']);
     });

@@ -101,8 +101,6 @@ export async function runBenchmark({ scenarios, jsonFile, profiles, sandboxImage
     }
     for (const name of profiles) await PROFILE[name](bench);
   } catch (error) {
-    // What was found by then is not lost with what failed.
-    if (findings.length > 0) printTable(findings, { before, after: machine(), python });
     // What fails because everything is being taken down is not what people need to read.
     throw signal.aborted ? signal.reason : error;
   } finally {
@@ -111,10 +109,10 @@ export async function runBenchmark({ scenarios, jsonFile, profiles, sandboxImage
       await berthd?.dispose();
       await removeLabelled(id);
     });
+    // What was found is not lost with what failed.
+    if (findings.length > 0) printTable(findings, { before, after: machine(), python });
   }
-  if (profiles.length > 0) return;
-  printTable(findings, { before, after: machine(), python });
-  if (jsonFile !== undefined) {
+  if (profiles.length === 0 && jsonFile !== undefined) {
     try {
       writeFileSync(jsonFile, `${JSON.stringify(toJson(findings, { before, after: machine() }), null, 2)}\n`);
     } catch (error) {

@@ -40,10 +40,10 @@ export async function startEngine(name: EngineName): Promise<Engine | Unavailabl
     env: {
       BERTH_SANDBOX_UID_FIRST: String(uids.first),
       BERTH_SANDBOX_UID_COUNT: String(uids.count),
-      // One for the hostile tenant and one for its neighbour: what comes next runs in the same one or in its successor.
+      // One for the hostile tenant, one for its neighbour, and a fresh one: with fewer, each would take the other's, and no
+      // reset would be looked at.
       BERTH_POOL_MIN: '1',
       BERTH_POOL_INITIAL: '1',
-      // One each for the two tenants and a fresh one: else each would take the other's, and no reset would be looked at.
       BERTH_POOL_MAX: '3',
       BERTH_POOL_KEEP_FOR_TENANT_MS: '600000',
       // Small, so that a bomb is done soon; smaller than the writable places together, so that they can be one.

@@ -311,7 +311,7 @@ def zygote(started_as, at_start, began):
 
 
 def serve(channel, warm):
-    to_load, forks = PRELOAD_LATER, 0
+    to_load, has_forked = PRELOAD_LATER, False
     while True:
         message, control, _, _ = channel.recvmsg(4096, _socket.CMSG_SPACE(5 * 4))
         if not message:
@@ -322,10 +322,10 @@ def serve(channel, warm):
         uid, bell, path = message.decode().split()
         try:
             # Only where nothing of an earlier program is left: what is loaded is tried in the work directory, as root.
-            if forks and to_load and path == 'spare' and not os.listdir(WORK_DIRECTORY):
+            if has_forked and to_load and path == 'spare' and not os.listdir(WORK_DIRECTORY):
                 warm.load(to_load)
                 to_load = ()
-            forks += 1
+            has_forked = True
             is_spare = fork_spare(warm.forker, int(uid), descriptors)
         except Exception as error:
             is_spare = False

@@ -4,7 +4,7 @@ import type { EnvEngine, ProjectContainer, ProjectEvent } from '../engine.js';
 
 /** Between two tries, when Docker says that it is there and then does not answer. */
 const RETRY_MS = 500;
-/** Ends of one container that are remembered: that of its last run, and one that comes while Docker is asked about it. */
+/** Ends of one container that are remembered: that of its last run, and those that come while Docker is asked about it. */
 const REMEMBERED_ENDS = 3;
 
 /** The container of a service, as last seen. Times: milliseconds since the epoch, 0 for never. */

@@ -36,6 +36,7 @@ import { envEvent, projectEvent } from './watch.js';
 
 const CREATE_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 60_000;
+
 export interface DockerEnvEngineOptions {
   calls: DockerCalls;
   streams: DockerStreams;

@@ -18,7 +18,7 @@ export interface EnvEngine {
   createContainers(project: ComposeProject, signal?: AbortSignal): Promise<ProjectContainer[]>;
 
   /** Starts one service's container. @throws PORT_TAKEN, CONTAINER_START_FAILED, ENV_CONTAINER_MISSING */
-  startService(projectName: string, service: string, signal?: AbortSignal): Promise<ProjectContainer>;
+  startService(projectName: string, service: string, signal?: AbortSignal): Promise<void>;
 
   /** Stops all containers, dependants first, each with its own grace, then SIGKILL. @throws CONTAINER_STOP_FAILED */
   stop(projectName: string, signal?: AbortSignal): Promise<void>;

@@ -36,7 +36,8 @@ export type UndoName =
   | 'remove_networks'
   | 'remove_networks_and_volumes'
   | 'remove_containers'
-  | 'stop_containers';
+  | 'stop_containers'
+  | 'start_containers';
 
 export interface PlanStep {
   name: StepName;
@@ -186,13 +187,13 @@ export function startPlan(): Plan {
   };
 }
 
-/** Stops and keeps containers and data. A stop that fails leaves the env as what it was: running. */
+/** Stops and keeps containers and data. A stop that fails leaves the env as what it was: all of it runs. */
 export function stopPlan(): Plan {
   return {
     kind: 'stop',
     decision: 'stop',
     steps: [
-      { name: 'stop_containers', undo: 'none' },
+      { name: 'stop_containers', undo: 'start_containers' },
       { name: 'mark_stopped', undo: 'none' },
     ],
     states: { during: 'stopping', success: 'stopped', failure: 'running' },

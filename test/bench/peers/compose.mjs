@@ -19,6 +19,8 @@ export const NO_COMPOSE = 'docker compose v2 is neither on this host nor to be h
  *
  * @typedef {object} ComposeProject
  * @property {string} url of the app
+ * @property {string[]} containers their names
+ * @property {string[]} networks their names
  * @property {() => Promise<void>} upAndWait `up -d --wait`: until Docker calls every service healthy
  * @property {() => Promise<void>} up `up -d`: until the containers are started
  * @property {() => Promise<void>} stop
@@ -53,23 +55,29 @@ export async function withComposeCopy({ id, client, compose, signal, note }, app
     const port = await freePort();
     const change = { id, project, port, directory: env.directory, copy };
     writeFileSync(file, stringify(changed(rendered, change)), { mode: 0o600 });
+    const things = {
+      url: `http://127.0.0.1:${port}`,
+      containers: Object.keys(rendered.services).map((name) => containerName(project, name)),
+      networks: [project],
+    };
     const withInterval = (interval) => {
       const other = join(copy, `docker-compose.${interval}.yml`);
       writeFileSync(other, stringify(changed(rendered, { ...change, interval })), { mode: 0o600 });
-      return commands(other, project, port, compose);
+      return { ...commands(other, project, compose), ...things };
     };
-    return await work(commands(file, project, port, compose), withInterval);
+    return await work({ ...commands(file, project, compose), ...things }, withInterval);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-function commands(file, project, port, { env }) {
+const containerName = (project, service) => `${project}-${service}`;
+
+function commands(file, project, { env }) {
   const run = async (...args) => {
     await must(['docker', 'compose', '-p', project, '-f', file, ...args], { env });
   };
   return {
-    url: `http://127.0.0.1:${port}`,
     upAndWait: () => run('up', '-d', '--wait'),
     up: () => run('up', '-d'),
     stop: () => run('stop'),
@@ -83,7 +91,7 @@ function changed(rendered, { id, project, port, directory, copy, interval }) {
   const labels = { [PEER_LABEL]: id };
   compose.name = project;
   for (const [name, service] of Object.entries(compose.services)) {
-    service.container_name = `${project}-${name}`;
+    service.container_name = containerName(project, name);
     service.labels = labels;
     for (const mount of service.volumes ?? []) {
       const inside = relative(directory, mount.source);

@@ -1,4 +1,5 @@
-// Docker without Berth: `docker exec` into a container that runs already, and `docker run --rm`.
+// Docker without Berth: `docker exec` into a container that runs already, `docker run --rm`, and the bare calls of its API
+// that end what compose brought up.
 import { must } from '../../../src/cli/setup/processes.mjs';
 import { PEER_LABEL } from '../leftovers.mjs';
 import { timed } from '../measure/interleaved.mjs';
@@ -49,6 +50,19 @@ export async function runOnce({ id, sandboxImage }, round) {
   const { ms, result } = await timed(() => outputOf(['docker', 'run', ...args, sandboxImage, '-c', code]));
   checkOutput('docker run', output, result);
   return ms;
+}
+
+/** Ends and starts the containers of a compose project by the calls that this takes, one after the other. */
+export async function restartByApi(docker, { containers }) {
+  for (const name of containers) await docker.getContainer(name).stop();
+  for (const name of containers.toReversed()) await docker.getContainer(name).start();
+}
+
+/** Ends and removes a compose project without volumes by the calls that this takes, one after the other. */
+export async function removeByApi(docker, { containers, networks }) {
+  for (const name of containers) await docker.getContainer(name).stop();
+  for (const name of containers) await docker.getContainer(name).remove({ v: true });
+  for (const name of networks) await docker.getNetwork(name).remove();
 }
 
 async function execByCli(containerId, round) {

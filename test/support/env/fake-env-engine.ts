@@ -95,12 +95,11 @@ export class FakeEnvEngine implements EnvEngine {
     });
   }
 
-  async startService(projectName: string, service: string): Promise<ProjectContainer> {
-    return await this.#act('startService', projectName, async () => {
+  async startService(projectName: string, service: string): Promise<void> {
+    await this.#act('startService', projectName, async () => {
       const container = this.projects.get(projectName)?.containers.get(service);
       if (!container) throw new BerthError('ENV_CONTAINER_MISSING', `no container of ${service}`);
-      await this.#startApp(projectName, container);
-      return shown(container);
+      if (container.state !== 'running') await this.#startApp(projectName, container);
     });
   }
 

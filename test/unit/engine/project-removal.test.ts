@@ -8,14 +8,18 @@ import type { DockerCall } from '../../../src/engine/docker/worker/call-messages
 import { deferred } from '../../../src/lib/deferred.js';
 
 const CONTAINER = { id: 'c', name: 'app', labels: {}, state: 'running' };
-const NETWORK = { id: 'n', name: 'net', labels: {}, internal: false, subnets: [], containerIds: [] };
+const NETWORK = { id: 'n', name: 'net', labels: {}, internal: false, subnets: [], containerIds: ['other'] };
 const VOLUME = { name: 'data', mountpoint: '', labels: {} };
 const THINGS = { containers: [CONTAINER], networks: [NETWORK], volumes: [VOLUME] };
+
+const IN_USE = new DockerError({ code: 'docker', status: 403, message: 'network n has active endpoints' });
 
 /** Docker that answers a call when the test says so; what is not held is answered at once. */
 class Docker {
   readonly asked: string[] = [];
   readonly held = new Map<string, Promise<void>>();
+  /** What it says to the next that want a network removed. */
+  readonly refusals: Error[] = [];
   tell: DepartureListener = () => {};
   listening = false;
 
@@ -39,6 +43,8 @@ class Docker {
   async #answer({ op }: DockerCall): Promise<unknown> {
     this.asked.push(op);
     await this.held.get(op);
+    const refusal = op === 'removeNetwork' && this.refusals.shift();
+    if (refusal) throw refusal;
     return op === 'inspectNetwork' ? NETWORK : null;
   }
 }
@@ -83,6 +89,16 @@ it('does not need to be told: a container that has stopped, or is gone, is in no
   expect(second.removed.toSorted()).toEqual(['container', 'network', 'volume']);
 });
 
+it('parts from a network what else is in it, and asks who is only where Docker says that somebody is', async () => {
+  const docker = new Docker();
+  docker.refusals.push(IN_USE);
+  const { removed, done } = removal(docker, async () => true);
+  await done;
+  expect(removed.toSorted()).toEqual(['container', 'network', 'volume']);
+  const aboutNetworks = ['removeNetwork', 'inspectNetwork', 'disconnectNetwork', 'removeNetwork'];
+  expect(docker.asked.filter((op) => aboutNetworks.includes(op))).toEqual(aboutNetworks);
+});
+
 it('leaves its network to a container that did not stop until it is killed', async () => {
   const docker = new Docker();
   const hold = deferred();
@@ -99,12 +115,11 @@ it('tries a network again that a container had come back to, when the container 
   const docker = new Docker();
   const hold = deferred();
   docker.held.set('removeContainer', hold.promise);
-  const inUse = new DockerError({ code: 'docker', status: 403, message: 'network n has active endpoints' });
-  docker.held.set('removeNetwork', Promise.reject(inUse));
+  docker.refusals.push(IN_USE, IN_USE);
   const { removed, done } = removal(docker, async () => true);
   await docker.settled();
   expect(removed).toEqual([]);
-  docker.held.delete('removeNetwork');
+  expect(docker.refusals).toEqual([]);
   hold.resolve();
   await done;
   expect(removed.toSorted()).toEqual(['container', 'network', 'volume']);

@@ -26,7 +26,7 @@ export class EnvLife {
 
   constructor(services: EnvServices, active: ActiveOperations, actions: LifeActions) {
     this.activities = new ActivityLog(services.store, services.clock);
-    this.#health = new HealthWatch(services, active, (env) => actions.startAgain(env));
+    this.#health = new HealthWatch(services, active, actions);
     this.#watch = new DockerWatch(
       services.engine,
       (envId, event) => {

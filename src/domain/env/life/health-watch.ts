@@ -30,8 +30,12 @@ export class HealthWatch {
   constructor(
     private readonly services: EnvServices,
     private readonly active: ActiveOperations,
-    /** Starts what is to run again. */
-    private readonly startAgain: (env: Env) => Promise<unknown>,
+    private readonly begin: {
+      /** Starts what is to run again. */
+      startAgain: (env: Env) => Promise<unknown>;
+      /** Stops what runs on of an env that has stopped. */
+      stop: (env: Env, reason: string) => Promise<unknown>;
+    },
   ) {}
 
   take(envId: string, event: ProjectEvent): void {
@@ -188,17 +192,31 @@ export class HealthWatch {
     if (env.state !== 'running') return;
     const how = howItEnded(ended);
     const isCli = env.url === '';
-    if (isCli && ended.exitCode === 0) return await this.#rest(env, 'stopped', `${how}: it came to its end`);
+    if (isCli && ended.exitCode === 0)
+      return await this.#stopped(env, containers, `${how}: it came to its end`);
     if (returned && env.restartPolicy === 'unless_stopped') {
       this.services.logger.info({ envId: env.id, reason: how }, 'an env that should run is started again');
-      await this.startAgain(env);
+      await this.begin.startAgain(env);
       return;
     }
     if (isCli) return await this.#rest(env, 'broken', `${how}; reset it, or deploy its app anew`);
     if (env.restartPolicy === 'no')
-      return await this.#rest(env, 'stopped', `${how}, and its restart policy is NO`);
+      return await this.#stopped(env, containers, `${how}, and its restart policy is NO`);
     // Docker starts again what ends by itself.
-    await this.#rest(env, 'stopped', `${how}: somebody else stopped it`, true);
+    await this.#stopped(env, containers, `${how}: somebody else stopped it`, true);
+  }
+
+  /** One of its containers ended for good, and the env with it: what runs on, such as its database, is stopped too. */
+  async #stopped(
+    env: Env,
+    containers: readonly ProjectContainer[],
+    reason: string,
+    isDrift = false,
+  ): Promise<void> {
+    if (containers.every((one) => one.state !== 'running'))
+      return await this.#rest(env, 'stopped', reason, isDrift);
+    if (isDrift) await this.#change(env, () => ({ patch: {}, events: [drift(reason)] }));
+    await this.begin.stop(env, reason);
   }
 
   async #rest(env: Env, state: EnvState, reason: string, isDrift = false): Promise<void> {

@@ -107,7 +107,7 @@ export class DockerEnvEngine implements EnvEngine {
     });
   }
 
-  async startService(projectName: string, service: string, signal?: AbortSignal): Promise<ProjectContainer> {
+  async startService(projectName: string, service: string, signal?: AbortSignal): Promise<void> {
     const { calls, owner } = this.options;
     const context: FailureContext = {
       doing: `starting ${service} of ${projectName}`,
@@ -130,7 +130,6 @@ export class DockerEnvEngine implements EnvEngine {
         const message = `${context.doing}: ${messageOf(error)}. Its container was made for a runtime that Docker no longer has: deploy the app anew with force, which keeps its named volumes`;
         throw new BerthError('CONTAINER_START_FAILED', message, { cause: error });
       });
-      return shape(await calls.run({ op: 'inspectContainer', id: container.id }, { signal }));
     });
   }
 

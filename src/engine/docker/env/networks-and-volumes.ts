@@ -2,7 +2,7 @@ import type { ComposeNetwork, ComposeProject, ComposeVolume } from '../../../dom
 import type { UndoneThing } from '../../../domain/env/model.js';
 import { BerthError } from '../../../domain/errors.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { isFailure, unlessGone } from '../docker-error.js';
+import { DockerError, isFailure, unlessGone } from '../docker-error.js';
 import { OWNER_LABEL } from '../labels.js';
 import type { NetworkDetails } from '../worker/call-messages.js';
 import { networkLabels, PROJECT_LABEL, volumeLabels } from './compose-labels.js';
@@ -64,19 +64,28 @@ export async function ensureVolume(
   return { kind: 'volume', name: volume.name };
 }
 
-/** Removes a network with whatever is still connected to it, such as a shared database's container. */
+/** Removes a network; what is still connected to it, such as a shared database's container, is parted from it. */
 export async function removeNetwork(calls: DockerCalls, id: string): Promise<void> {
+  const remove = (): Promise<null> => calls.run({ op: 'removeNetwork', id });
   try {
-    const { containerIds } = await calls.run({ op: 'inspectNetwork', id });
-    await Promise.all(
-      containerIds.map((containerId) =>
-        calls.run({ op: 'disconnectNetwork', id, containerId }).catch(unlessGone),
-      ),
-    );
-    await calls.run({ op: 'removeNetwork', id });
+    await remove().catch(async (error: unknown) => {
+      if (!isInUse(error)) throw error;
+      const { containerIds } = await calls.run({ op: 'inspectNetwork', id });
+      await Promise.all(
+        containerIds.map((containerId) =>
+          calls.run({ op: 'disconnectNetwork', id, containerId }).catch(unlessGone),
+        ),
+      );
+      await remove();
+    });
   } catch (error) {
     unlessGone(error);
   }
+}
+
+/** Docker removes no network that a container is in. */
+export function isInUse(error: unknown): boolean {
+  return error instanceof DockerError && /has active endpoints/i.test(error.message);
 }
 
 export async function removeVolume(calls: DockerCalls, name: string): Promise<void> {

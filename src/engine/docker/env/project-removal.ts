@@ -2,10 +2,9 @@ import type { UndoneThing } from '../../../domain/env/model.js';
 import { removeContainer } from '../container-removal.js';
 import type { DockerAvailability } from '../availability.js';
 import type { DockerCalls } from '../docker-calls.js';
-import { DockerError } from '../docker-error.js';
 import type { ContainerSummary, NetworkDetails, VolumeDetails } from '../worker/call-messages.js';
 import type { LogHolds } from './log-holds.js';
-import { removeNetwork, removeVolume } from './networks-and-volumes.js';
+import { isInUse, removeNetwork, removeVolume } from './networks-and-volumes.js';
 import { stopOrder } from './stop-order.js';
 
 export interface RemovalTools {
@@ -114,10 +113,6 @@ class Departures {
 
 function never(): Promise<void> {
   return new Promise(() => {});
-}
-
-function isInUse(error: unknown): boolean {
-  return error instanceof DockerError && /has active endpoints/i.test(error.message);
 }
 
 /** Tries all, then throws the first failure: what can be removed is removed. */

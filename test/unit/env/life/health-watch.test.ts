@@ -129,6 +129,19 @@ describe('containers that somebody else touches', () => {
     expect((await told(env.id, 'state_changed', seq)).body.state).toBe('broken');
   });
 
+  it('one of them stopped: the others are stopped as well, by an operation that says why', async () => {
+    const { env } = await world.deploy();
+    const { containers } = world.engine.projects.get(env.id)!;
+    containers.set('db', { ...containers.get('app')!, service: 'db', server: undefined });
+    const seq = seqOf(env.id);
+    happens(env.id, { state: 'exited', exitCode: 143 }, { service: 'app', action: 'die', exitCode: 143 });
+    const reason = 'app exited with code 143: somebody else stopped it';
+    expect((await told(env.id, 'warning', seq)).body).toMatchObject({ code: 'DRIFT', message: reason });
+    expect((await told(env.id, 'succeeded', seq)).body).toMatchObject({ kind: 'stop', state: 'stopped' });
+    expect(containers.get('db')?.state).toBe('exited');
+    expect((await world.operations.get('default', env.id)).stateReason).toBe(reason);
+  });
+
   it('a command-line app that comes to its end has stopped, one that fails is broken', async () => {
     for (const [exitCode, state] of [
       [0, 'stopped'],

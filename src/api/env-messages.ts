@@ -55,6 +55,7 @@ const OPERATIONS: Record<OperationKind, EnvOperation> = {
   destroy: EnvOperation.DESTROY,
   expire: EnvOperation.EXPIRE,
   extend: EnvOperation.UNSPECIFIED,
+  join: EnvOperation.UNSPECIFIED,
 };
 
 export const RESOURCES: Record<UndoneThing['kind'], ResourceKind> = {
@@ -340,6 +341,7 @@ function toChange(kind: OperationKind): OperationOutcome {
     case 'expire':
       return OperationOutcome.DESTROYED;
     case 'extend':
+    case 'join':
       return OperationOutcome.UNCHANGED;
   }
 }

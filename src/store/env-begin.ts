@@ -1,5 +1,4 @@
 import type { Env, EnvEvent, EnvEventBody, EnvKey, EnvState, Operation } from '../domain/env/model.js';
-import type { EnvPatch } from '../domain/env/store.js';
 import { BerthError } from '../domain/errors.js';
 import { replaceLabels } from './env-labels.js';
 import { appendEvents } from './event-log.js';
@@ -49,14 +48,13 @@ export async function beginOperation(
   from: readonly EnvState[],
   state: EnvState,
   bodies: EnvEventBody[],
-  patch: EnvPatch = {},
 ): Promise<{ env: Env; events: EnvEvent[] } | { refused: Env | undefined }> {
   await assertRequestUnused(trx, operation);
   const now = Date.now();
   const { numUpdatedRows } = await trx
     .updateTable('envs')
     .set((eb) => ({
-      ...patchToRow({ stateReason: '', ...patch, state }),
+      ...patchToRow({ stateReason: '', state }),
       updated_at: now,
       last_seq: eb('last_seq', '+', bodies.length),
     }))
@@ -73,7 +71,6 @@ export async function beginOperation(
     .where('live', '=', 1)
     .executeTakeFirst();
   if (numUpdatedRows === 0n || row === undefined) return { refused: row && envFromRow(row) };
-  await replaceLabels(trx, row.id, patch.labels);
   await trx.insertInto('operations').values(operationToRow(operation)).execute();
   const events = await appendEvents(trx, row.id, row.last_seq, now, ofOperation(operation, bodies));
   return { env: envFromRow(row), events };

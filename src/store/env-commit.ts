@@ -2,6 +2,7 @@ import type { EnvEvent, OperationState } from '../domain/env/model.js';
 import type { CheckpointChange, EnvPatch, EnvStore, NewEvent } from '../domain/env/store.js';
 import { BerthError } from '../domain/errors.js';
 import { assertRequestUnused } from './env-begin.js';
+import { replaceLabels } from './env-labels.js';
 import { appendEvents } from './event-log.js';
 import { isEnded, patchToRow } from './rows/env-row.js';
 import { operationToRow, UNFINISHED_STATES } from './rows/operation-row.js';
@@ -52,6 +53,7 @@ async function touchEnv(
     .where('id', '=', envId);
   if (staysLive) update = update.where('live', '=', 1);
   const { numUpdatedRows } = await update.executeTakeFirstOrThrow();
+  await replaceLabels(trx, envId, patch?.labels);
   const row = await trx
     .selectFrom('envs')
     .select(['last_seq', 'state'])

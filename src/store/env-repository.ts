@@ -8,7 +8,7 @@ import type {
   Operation,
   OperationState,
 } from '../domain/env/model.js';
-import type { EnvFilter, EnvPatch, EnvStore, Page } from '../domain/env/store.js';
+import type { EnvFilter, EnvStore, Page } from '../domain/env/store.js';
 import { beginOperation, claim, findLive } from './env-begin.js';
 import { commit } from './env-commit.js';
 import { saveActivities, saveDiskBytes } from './env-measures.js';
@@ -38,9 +38,8 @@ export class EnvRepository implements EnvStore {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
-    patch?: EnvPatch,
   ): Promise<{ env: Env; events: EnvEvent[] } | { refused: Env | undefined }> {
-    return await this.transactor.write((trx) => beginOperation(trx, operation, from, state, events, patch));
+    return await this.transactor.write((trx) => beginOperation(trx, operation, from, state, events));
   }
 
   async commit(change: Parameters<EnvStore['commit']>[0]): Promise<EnvEvent[]> {
@@ -108,7 +107,7 @@ export class EnvRepository implements EnvStore {
         .selectFrom('operations')
         .selectAll()
         .where('env_id', '=', envId)
-        .where('kind', '!=', 'extend')
+        .where('kind', 'not in', ['extend', 'join'])
         .where('state', '!=', 'running' satisfies OperationState)
         .orderBy('started_at', 'desc')
         .orderBy('id', 'desc')

@@ -111,6 +111,15 @@ export class SharedServer {
     return this.#run(Buffer.from(sql), 'administrator', { timeoutMs: STATEMENT_TIMEOUT_MS, signal });
   }
 
+  /**
+   * As `administer`, for statements that make or drop something. They are not cancelled in flight: the server would finish
+   * what it has been sent all the same, unseen by the undo that follows.
+   */
+  change(sql: string, signal: AbortSignal): Promise<string[]> {
+    signal.throwIfAborted();
+    return this.#run(Buffer.from(sql), 'administrator', { timeoutMs: STATEMENT_TIMEOUT_MS });
+  }
+
   /** Statements of an env's user, from a file as it is. @throws SqlError, DATABASE_UNAVAILABLE */
   async load(sql: Uint8Array, session: Exclude<SqlSession, string>, signal: AbortSignal): Promise<void> {
     await this.#run(sql, session, { timeoutMs: LOAD_TIMEOUT_MS, signal });
@@ -238,7 +247,7 @@ export class SharedServer {
   async #run(
     sql: Uint8Array,
     session: SqlSession,
-    options: { timeoutMs: number; signal: AbortSignal },
+    options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<string[]> {
     const { exitCode, rows, errors } = await this.options.engine.runSql(sql, session, options);
     if (exitCode === 0) return rows.split('\n').filter((row) => row !== '');

@@ -200,7 +200,7 @@ export class SharedDatabaseProvider implements DatabaseProvider {
       return { row: wanted, kept: false };
     }
     // What the app has written belongs to its user: a new deployment changes the user's limits and nothing else.
-    await this.options.server.administer(
+    await this.options.server.change(
       `UPDATE berth.envs SET init_sql = ${quotedText(wanted.initSql)}, max_connections = ${maxConnections}
         WHERE env_id = ${quotedText(envId)}; ${this.#grants(envId, wanted)}`,
       signal,
@@ -217,6 +217,7 @@ export class SharedDatabaseProvider implements DatabaseProvider {
     this.#own.set(envId, maxConnections);
     const id = quotedText(envId);
     const row = await this.#select(
+      'change',
       envId,
       `INSERT IGNORE INTO berth.envs (env_id, schema_name, user_name, init_sql, max_connections)
         SELECT ${id}, ${quotedText(schema)}, ${quotedText(user)}, ${quotedText(initSql)}, ${maxConnections} FROM DUAL
@@ -232,11 +233,16 @@ export class SharedDatabaseProvider implements DatabaseProvider {
   }
 
   #find(envId: string, signal: AbortSignal): Promise<Registered | undefined> {
-    return this.#select(envId, '', signal);
+    return this.#select('administer', envId, '', signal);
   }
 
-  async #select(envId: string, before: string, signal: AbortSignal): Promise<Registered | undefined> {
-    const [text] = await this.options.server.administer(
+  async #select(
+    how: 'administer' | 'change',
+    envId: string,
+    before: string,
+    signal: AbortSignal,
+  ): Promise<Registered | undefined> {
+    const [text] = await this.options.server[how](
       `${before} SELECT JSON_OBJECT('schema', schema_name, 'user', user_name, 'initSql', init_sql,
         'maxConnections', max_connections, 'loaded', loaded) FROM berth.envs WHERE env_id = ${quotedText(envId)};`,
       signal,
@@ -256,7 +262,7 @@ export class SharedDatabaseProvider implements DatabaseProvider {
     const { server } = this.options;
     const id = quotedText(envId);
     await this.#withoutLocks(row, signal, () =>
-      server.administer(
+      server.change(
         `UPDATE berth.envs SET loaded = FALSE, init_sql = ${quotedText(row.initSql)}, max_connections = ${row.maxConnections}
           WHERE env_id = ${id};
         ${dropSchema(row)} CREATE DATABASE ${quotedName(row.schema)} CHARACTER SET utf8mb4;
@@ -273,7 +279,7 @@ export class SharedDatabaseProvider implements DatabaseProvider {
       if (!(error instanceof SqlError)) throw error;
       throw sqlFileFailed(row.initSql === '' ? `schema ${row.schema}` : initSql, error.failure);
     }
-    await server.administer(`UPDATE berth.envs SET loaded = TRUE WHERE env_id = ${id};`, signal);
+    await server.change(`UPDATE berth.envs SET loaded = TRUE WHERE env_id = ${id};`, signal);
   }
 
   #grants(envId: string, { schema, user, maxConnections }: Registered): string {
@@ -286,7 +292,7 @@ export class SharedDatabaseProvider implements DatabaseProvider {
 
   async #drop(envId: string, row: Registered, signal: AbortSignal): Promise<UndoneThing[]> {
     await this.#withoutLocks(row, signal, () =>
-      this.options.server.administer(
+      this.options.server.change(
         `DROP USER IF EXISTS ${accountOf(row.user)}; ${dropSchema(row)}
         DELETE FROM berth.envs WHERE env_id = ${quotedText(envId)};`,
         signal,

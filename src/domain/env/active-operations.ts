@@ -31,26 +31,32 @@ export class ActiveOperations {
   /** Ids that are about to be committed, so that a recovery that reads them then leaves them alone. */
   readonly #known = new Set<string>();
   readonly #slots: Slots;
+  #reserved = 0;
 
   constructor(
     private readonly deployer: Deployer,
     private readonly events: EnvEventLog,
     private readonly logger: Logger,
-    private readonly config: Pick<EnvConfig, 'maxConcurrentOperations' | 'queueTimeoutMs'>,
+    private readonly config: Pick<
+      EnvConfig,
+      'maxConcurrentOperations' | 'maxQueuedOperations' | 'queueTimeoutMs'
+    >,
     /** Called when an operation was cut off, by the loss of the store: recovery has to take it up. */
     private readonly onCutOff: () => void,
   ) {
     this.#slots = new Slots(config.maxConcurrentOperations);
   }
 
-  /** Deployments that wait for a place. */
-  get waiting(): number {
-    return this.#slots.waiting;
-  }
-
-  /** Whether the next deployment waits. */
-  get isFull(): boolean {
-    return this.#slots.isFull;
+  /**
+   * Keeps room for a deployment that is about to be launched: one of the places, or one in the queue for them. The
+   * result gives it up again, once it is launched or will not be. @throws QUEUE_FULL
+   */
+  reserve(): () => void {
+    const { maxConcurrentOperations, maxQueuedOperations } = this.config;
+    if (this.#slots.asked + this.#reserved >= maxConcurrentOperations + maxQueuedOperations)
+      throw queueFull(maxQueuedOperations);
+    this.#reserved++;
+    return () => void this.#reserved--;
   }
 
   find(envId: string): ActiveOperation | undefined {
@@ -172,6 +178,13 @@ export class ActiveOperations {
     const body = { type: 'queued', position, running, reason } as const;
     await this.events.commit({ events: [{ envId, operationId: id, body }] });
   }
+}
+
+function queueFull(places: number): BerthError {
+  return new BerthError('QUEUE_FULL', `${places} deployments wait already, as many as may; try again later`, {
+    quota: [{ subject: 'waiting deployments', description: `all ${places} places of the queue are taken` }],
+    retryAfterMs: QUEUE_RETRY_MS,
+  });
 }
 
 function queueTimeout(timeoutMs: number, places: number): BerthError {

@@ -156,12 +156,15 @@ export class Deployer {
     const { kind, decision, states } = plan;
     const outcome = OUTCOMES[decision];
     const state = states.success;
-    const life = lifeAfter(run, this.deps.clock.now());
+    const row = (await this.deps.store.get(context.env.tenant, context.env.id)) ?? context.env;
+    const life = lifeAfter(run, row, this.deps.clock.now());
     await this.#commit(
       run,
       joined(completed, {
         patch: { state, stateReason: plan.reason ?? '', ...life.patch },
         operation: 'succeeded',
+        // Of an attempt with another port.
+        error: null,
         events: [
           ...stateChange(run, state, ''),
           ...life.events,
@@ -287,6 +290,8 @@ export class Deployer {
       });
       return undefined;
     } catch (error) {
+      // It may be done and committed, and nothing that is said of it here would be kept.
+      if (isBerthError(error, 'STORE_UNAVAILABLE')) throw error;
       const message = `${step.name}: ${messageOf(error)}`;
       this.deps.logger.warn(
         fields(run, { step: step.name, err: error }),

@@ -11,6 +11,7 @@ import type { Preflight } from './preflight.js';
 import type { Recovery } from './recovery.js';
 import { checkDeployRequest, digestOfRequest, keyText, type DeployRequest } from './requests.js';
 import { isAtRest, stateRefuses } from './state-refusal.js';
+import type { Deployment } from './steps/context.js';
 
 /** Begins deployments: of a new env, or whatever brings the one that there is to what is asked for. */
 export class Deployments {
@@ -48,8 +49,9 @@ export class Deployments {
     };
     if (!present) {
       const plan = timed(planDeploy({ ...facts, present: undefined }), request);
-      await this.preflight.check(plan, deployment, signal);
-      return attempt(await this.start.create(request, requestDigest, plan, deployment));
+      return await this.#withPlace(plan, deployment, signal, () =>
+        this.start.create(request, requestDigest, plan, deployment),
+      );
     }
     const active = this.active.find(present.id);
     if (active?.isRetry) return { waitFor: active.settled };
@@ -57,17 +59,35 @@ export class Deployments {
       const { plan, context, signal: cancelled } = active.run;
       const same =
         plan.kind === 'deploy' && context.deployment?.digest === deployment.digest && !cancelled.aborted;
-      return same ? { handle: active.handle } : { waitFor: active.settled };
+      return same ? { handle: active.handle, joined: true } : { waitFor: active.settled };
     }
-    if (await this.recovery.resume(present)) return { waitFor: Promise.resolve() };
+    const resumed = await this.recovery.resume(present);
+    if (resumed) return resumed;
     if (!isAtRest(present)) throw stateRefuses('deploy', present, 'another berthd is at it');
     const plan = timed(
       planDeploy({ ...facts, present: await lookAt(present, engine, ports, signal) }),
       request,
     );
-    await this.preflight.check(plan, deployment, signal);
     const life = requestedLife(request, this.services.config);
-    return attempt(await this.start.begin(present, request, requestDigest, plan, deployment, life));
+    return await this.#withPlace(plan, deployment, signal, () =>
+      this.start.begin(present, request, requestDigest, { ...plan, life }, deployment),
+    );
+  }
+
+  /** Begins where there is a place, at least in the queue, and the host has what it takes. @throws QUEUE_FULL, ENV_CAPACITY */
+  async #withPlace(
+    plan: Plan,
+    deployment: Deployment,
+    signal: AbortSignal | undefined,
+    begin: () => Promise<OperationHandle | undefined>,
+  ): Promise<Attempt> {
+    const release = plan.steps.length > 0 ? this.active.reserve() : () => {};
+    try {
+      await this.preflight.check(plan, deployment, signal);
+      return attempt(await begin());
+    } finally {
+      release();
+    }
   }
 }
 

@@ -20,7 +20,11 @@ export interface EnvEngine {
   /** Starts one service's container. @throws PORT_TAKEN, CONTAINER_START_FAILED, ENV_CONTAINER_MISSING */
   startService(projectName: string, service: string, signal?: AbortSignal): Promise<void>;
 
-  /** Stops all containers, dependants first, each with its own grace, then SIGKILL. @throws CONTAINER_STOP_FAILED */
+  /**
+   * Stops all containers, dependants first, each with its own grace, then SIGKILL. Where one does not stop, those that
+   * had run are started again.
+   * @throws CONTAINER_STOP_FAILED
+   */
   stop(projectName: string, signal?: AbortSignal): Promise<void>;
 
   /**

@@ -7,7 +7,7 @@ import {
   type EnvState,
   type Operation,
 } from './model.js';
-import type { EnvPatch, EnvStore } from './store.js';
+import type { EnvStore } from './store.js';
 
 /** Events read from the store at once. */
 const PAGE = 100;
@@ -40,10 +40,9 @@ export class EnvEventLog {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
-    patch?: EnvPatch,
   ): ReturnType<EnvStore['beginOperation']> {
     return await this.#telling([operation.envId], () =>
-      this.store.beginOperation(operation, from, state, events, patch),
+      this.store.beginOperation(operation, from, state, events),
     );
   }
 

@@ -109,8 +109,11 @@ export interface EnvKey {
   appId: string;
 }
 
-/** `expire` is a destroy by the daemon; `extend` is recorded for its request id alone and has no events of its own. */
-export type OperationKind = 'deploy' | 'stop' | 'start' | 'reset' | 'destroy' | 'expire' | 'extend';
+/**
+ * `expire` is a destroy by the daemon; `extend` and `join` (of a call that joined what was under way) are recorded for
+ * their request ids alone and have no events of their own.
+ */
+export type OperationKind = 'deploy' | 'stop' | 'start' | 'reset' | 'destroy' | 'expire' | 'extend' | 'join';
 
 /** running: under way (or cut off by a crash: boot recovers it). undoing: a step failed, undo is under way. */
 export type OperationState = 'running' | 'undoing' | 'succeeded' | 'failed' | 'undo_incomplete';

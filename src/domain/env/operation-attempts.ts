@@ -3,8 +3,8 @@ import type { EnvServices } from './env-services.js';
 import type { OperationHandle } from './event-log.js';
 import type { OperationStart } from './operation-start.js';
 
-/** What a try to begin an operation came to: it began (or was joined, or replayed), or something has to end first. */
-export type Attempt = { handle: OperationHandle } | { waitFor: Promise<unknown> };
+/** What a try to begin an operation came to: it began, or one that is under way was joined, or something has to end first. */
+export type Attempt = { handle: OperationHandle; joined?: boolean } | { waitFor: Promise<unknown> };
 
 /** Tries to begin operations, under the lock of the env's key, until they have begun. */
 export class OperationAttempts {
@@ -36,7 +36,11 @@ export class OperationAttempts {
       const result = await this.services.locks.run(key, async (): Promise<Attempt> => {
         this.throwIfClosing();
         const replay = await this.start.replay(request, requestDigest);
-        return replay ? { handle: replay } : await tryOnce();
+        if (replay) return { handle: replay };
+        const tried = await tryOnce();
+        if ('handle' in tried && tried.joined)
+          await this.start.recordJoin(tried.handle, request, requestDigest);
+        return tried;
       });
       if ('handle' in result) return result.handle;
       await orAbort(result.waitFor, signal);

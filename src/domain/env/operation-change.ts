@@ -6,7 +6,8 @@ import type { EnvPatch } from './store.js';
 export interface OperationChange {
   patch?: EnvPatch;
   operation?: Operation['state'];
-  error?: OperationError;
+  /** Null: none any more. */
+  error?: OperationError | null;
   checkpoints?: {
     ordinal: number;
     step: PlanStep;

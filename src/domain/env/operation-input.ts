@@ -49,6 +49,15 @@ const schema = z.object({
     readyTimeoutMs: z.number().optional(),
     queueTimeoutMs: z.number().optional(),
     reason: z.string().optional(),
+    byItself: z.boolean().optional(),
+    life: z
+      .object({
+        ttlMs: z.number(),
+        idleTimeoutMs: z.number(),
+        restartPolicy: z.enum(['unless_stopped', 'no']),
+        labels: z.record(z.string(), z.string()),
+      })
+      .optional(),
   }),
 });
 
@@ -61,12 +70,14 @@ export function operationInput(owner: string, plan: Plan): Record<string, unknow
 export function planOf(operation: Operation, owner: string): Plan | undefined {
   if (operation.input['owner'] !== owner) return undefined;
   const { plan } = schema.parse(operation.input);
-  const { readyTimeoutMs, queueTimeoutMs, reason, ...rest } = plan;
+  const { readyTimeoutMs, queueTimeoutMs, reason, byItself, life, ...rest } = plan;
   return {
     ...rest,
     pointOfNoReturn: plan.pointOfNoReturn,
     ...(readyTimeoutMs !== undefined && { readyTimeoutMs }),
     ...(queueTimeoutMs !== undefined && { queueTimeoutMs }),
     ...(reason !== undefined && { reason }),
+    ...(byItself !== undefined && { byItself }),
+    ...(life !== undefined && { life }),
   };
 }

@@ -22,5 +22,6 @@ export interface Run {
 /** A run that begins now. */
 export function newRun(operation: Operation, plan: Plan, context: StepContext): Omit<Run, 'signal'> {
   context.readyTimeoutMs = plan.readyTimeoutMs;
+  context.life = plan.life;
   return { operation, plan, context, beganAt: performance.now(), timings: [], removed: [] };
 }

@@ -11,9 +11,11 @@ import { newLife, requestedLife } from './life/settings.js';
 import type { Plan } from './plan.js';
 import type { DeployRequest } from './requests.js';
 import { APP_FOLDER } from './steps/app-steps.js';
-import type { EnvPatch } from './store.js';
 import { newContext, type Deployment } from './steps/context.js';
 import { envDirectory } from './steps/directory.js';
+
+/** Where the record of a call that joined an operation names it. */
+const JOINED = 'joined';
 
 interface RequestRef {
   tenant: string;
@@ -47,7 +49,23 @@ export class OperationStart {
       );
     }
     const env = await store.get(tenant, operation.envId);
-    return env && { operationId: operation.id, env, afterSeq: 0 };
+    return env && { operationId: joinedBy(operation) ?? operation.id, env, afterSeq: 0 };
+  }
+
+  /** A call that joined an operation is answered in the same way when it is repeated, also when that has ended. */
+  async recordJoin(
+    { operationId, env }: OperationHandle,
+    { requestId }: RequestRef,
+    requestDigest: string,
+  ): Promise<void> {
+    if (requestId === '') return;
+    const now = this.services.clock.now();
+    const { tenant, id: envId } = env;
+    const over = { kind: 'join', state: 'succeeded', startedAt: now, endedAt: now, error: null } as const;
+    const ref = { id: newId('op'), envId, tenant, requestId, requestDigest };
+    await this.services.events.commit({
+      newOperation: { ...ref, ...over, input: { [JOINED]: operationId } },
+    });
   }
 
   /** A new env and its first operation. Undefined when another daemon was first with the key. */
@@ -98,20 +116,25 @@ export class OperationStart {
     requestDigest: string,
     plan: Plan,
     deployment?: Deployment,
-    patch: EnvPatch = {},
   ): Promise<OperationHandle | undefined> {
     const { during } = plan.states;
     const operation = this.#operation(env, request, requestDigest, plan);
     return await this.#launch(operation, plan, deployment, async () => {
       const bodies = [started(plan), ...(during === env.state ? [] : [stateChanged(env.state, during)])];
-      const result = await this.services.events.beginOperation(operation, [env.state], during, bodies, patch);
+      const result = await this.services.events.beginOperation(operation, [env.state], during, bodies);
       return 'refused' in result ? undefined : result;
     });
   }
 
   /** The answer to a destroy of what is gone: the events of an operation that finds nothing to do. */
-  async alreadyGone(env: Env, changed: boolean): Promise<OperationHandle> {
+  async alreadyGone(
+    env: Env,
+    { requestId }: RequestRef,
+    requestDigest: string,
+    changed: boolean,
+  ): Promise<OperationHandle> {
     const operationId = newId('op');
+    const now = this.services.clock.now();
     const bodies: EnvEventBody[] = [
       { type: 'operation_started', kind: 'destroy', plan: [], recovered: false },
       {
@@ -123,8 +146,13 @@ export class OperationStart {
         outcome: changed ? 'changed' : 'unchanged',
       },
     ];
+    const { tenant, id: envId } = env;
+    const over = { kind: 'destroy', state: 'succeeded', startedAt: now, endedAt: now, error: null } as const;
     const events = await this.services.events.commit({
-      events: bodies.map((body) => ({ envId: env.id, operationId, body })),
+      ...(requestId !== '' && {
+        newOperation: { id: operationId, envId, tenant, requestId, requestDigest, ...over, input: {} },
+      }),
+      events: bodies.map((body) => ({ envId, operationId, body })),
     });
     return { operationId, env, afterSeq: before(events) };
   }
@@ -168,6 +196,12 @@ export class OperationStart {
     this.active.launch(run, handle, (deployer, started) => deployer.run(started));
     return handle;
   }
+}
+
+/** The operation that a call joined, of the record of the call. */
+function joinedBy({ kind, input }: Operation): string | undefined {
+  const joined = input[JOINED];
+  return kind === 'join' && typeof joined === 'string' ? joined : undefined;
 }
 
 function started(plan: Plan): EnvEventBody {

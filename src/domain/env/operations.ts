@@ -85,11 +85,10 @@ export class EnvOperations {
     this.#simple = new SimpleOperations(...begins, this.#queries);
     this.#extensions = new Extensions(services);
     this.#explanations = new Explanations(services, this.#active, retries);
-    const byItself = ({ tenant, id }: Env) => ({ tenant, envId: id, requestId: '' });
     this.#life = new EnvLife(services, this.#active, {
-      expire: (env) => this.#simple.begin('expire', byItself(env)),
-      stop: (env, reason) => this.#simple.begin('stop', byItself(env), undefined, reason),
-      startAgain: (env) => this.#simple.begin('start', byItself(env)),
+      expire: (env, still) => this.#simple.beginByItself('expire', env, { still }),
+      stop: (env, reason) => this.#simple.beginByItself('stop', env, { still: livesAs(env), reason }),
+      startAgain: (env) => this.#simple.beginByItself('start', env, { still: livesAs(env) }),
     });
   }
 
@@ -233,18 +232,20 @@ export class EnvOperations {
 
   /**
    * Takes no new operations, and waits for those under way. After `timeoutMs` deployments and starts are cancelled and
-   * undone, which takes what it takes; stops and destroys are left to the next boot, which finishes them. Envs keep
-   * running.
+   * undone, which takes what it takes; stops, destroys and what berthd started by itself are left to the next boot, which
+   * finishes them. Envs keep running.
    */
   async close(timeoutMs: number): Promise<void> {
     this.#attempts.close();
-    await this.#life.close();
-    const all = () => Promise.all(this.#active.all().map((active) => active.settled));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(() => resolve('late'), timeoutMs);
     });
-    const result = await Promise.race([all(), late]);
+    const settled = async (): Promise<void> => {
+      await this.#life.close();
+      await Promise.all(this.#active.all().map((active) => active.settled));
+    };
+    const result = await Promise.race([settled(), late]);
     clearTimeout(timer);
     if (result !== 'late') return;
     const cancelled = this.#active.all().filter((active) => isUndone(active.run.plan));
@@ -257,6 +258,13 @@ export class EnvOperations {
   }
 }
 
-function isUndone(plan: Plan): boolean {
-  return plan.kind === 'deploy' || plan.kind === 'start' || plan.kind === 'reset';
+function isUndone({ kind, byItself = false }: Plan): boolean {
+  return kind === 'deploy' || kind === 'reset' || (kind === 'start' && !byItself);
+}
+
+/** Whether an env is in the state, and has been since the same start of the same containers, as when it was found. */
+function livesAs(found: Env): (now: Env) => boolean {
+  const lifeOf = ({ state, readyAt, containerIds }: Env): string =>
+    [state, readyAt, ...containerIds].join(' ');
+  return (now) => lifeOf(now) === lifeOf(found);
 }

@@ -1,3 +1,4 @@
+import type { RequestedLife } from './life/settings.js';
 import type { EnvState, OperationKind } from './model.js';
 
 /** What a step does when it runs; its executor is in `steps/run.ts`. */
@@ -36,8 +37,7 @@ export type UndoName =
   | 'remove_networks'
   | 'remove_networks_and_volumes'
   | 'remove_containers'
-  | 'stop_containers'
-  | 'start_containers';
+  | 'stop_containers';
 
 export interface PlanStep {
   name: StepName;
@@ -76,6 +76,10 @@ export interface Plan {
   reason?: string;
   /** Time it may wait for a place, of the request; absent: as configured. */
   queueTimeoutMs?: number;
+  /** What a deployment asks for of the life of an env that is there; the env has it from its success on, or once replaced. */
+  life?: RequestedLife;
+  /** berthd began it by itself: no use of the env, and nobody waits for how it ends. */
+  byItself?: boolean;
 }
 
 /** The env as the planner sees it: its row, and a look at its containers. */
@@ -187,13 +191,13 @@ export function startPlan(): Plan {
   };
 }
 
-/** Stops and keeps containers and data. A stop that fails leaves the env as what it was: all of it runs. */
+/** Stops and keeps containers and data. A stop that fails leaves the env as what it was: what had run runs again. */
 export function stopPlan(): Plan {
   return {
     kind: 'stop',
     decision: 'stop',
     steps: [
-      { name: 'stop_containers', undo: 'start_containers' },
+      { name: 'stop_containers', undo: 'none' },
       { name: 'mark_stopped', undo: 'none' },
     ],
     states: { during: 'stopping', success: 'stopped', failure: 'running' },

@@ -26,12 +26,8 @@ export class Preflight {
     private readonly sweep: () => Promise<OperationHandle[]>,
   ) {}
 
-  /** @throws QUEUE_FULL, ENV_CAPACITY */
+  /** @throws ENV_CAPACITY */
   async check(plan: Plan, deployment: Deployment, signal?: AbortSignal): Promise<void> {
-    if (plan.steps.length === 0) return;
-    const { maxQueuedOperations } = this.services.config;
-    if (this.active.isFull && this.active.waiting >= maxQueuedOperations)
-      throw queueFull(maxQueuedOperations);
     if (plan.decision !== 'create') return;
     if ((await this.#shortages(deployment, signal)).length === 0) return;
     await this.#endWhatIsOver();
@@ -84,13 +80,6 @@ export class Preflight {
     if (shortage) shortages.push(shortage);
     return shortages;
   }
-}
-
-function queueFull(places: number): BerthError {
-  return new BerthError('QUEUE_FULL', `${places} deployments wait already, as many as may; try again later`, {
-    quota: [{ subject: 'waiting deployments', description: `all ${places} places of the queue are taken` }],
-    retryAfterMs: RETRY_MS,
-  });
 }
 
 function mib(bytes: number): string {

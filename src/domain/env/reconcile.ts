@@ -26,9 +26,10 @@ export interface ReconcileReport {
 }
 
 /**
- * Compares what this daemon owns (Docker's labels, port rows, directory markers, schemas on the shared server) with the live rows. The host is listed
- * before the rows: what an env holds is made after its row and gone before its row ends, so that nothing of a live env
- * can look like a stray.
+ * Compares what this daemon owns (Docker's labels, port rows, directory markers, schemas on the shared server) with the
+ * live rows. The host is listed before the rows: what an env holds is made after its row and gone before its row ends, so
+ * that nothing of a live env can look like a stray. What an env lacks is another matter: that is told only of a row that
+ * was the same before the host was listed.
  */
 export class Reconciler {
   constructor(
@@ -38,6 +39,7 @@ export class Reconciler {
 
   async reconcile({ dryRun }: { dryRun: boolean }): Promise<ReconcileReport> {
     const { engine, ports, store, config } = this.services;
+    const before = new Map((await store.listLive()).map((env) => [env.id, env.updatedAt]));
     const [things, portRows, directories] = await Promise.all([
       engine.listOwned(),
       ports.list(),
@@ -59,6 +61,7 @@ export class Reconciler {
     for (const env of live.values()) {
       const atRest = env.state === 'running' || env.state === 'stopped';
       if (!atRest || !ours.has(env.id) || this.active.find(env.id)) continue;
+      if (before.get(env.id) !== env.updatedAt) continue;
       const missing = env.containerIds.filter((id) => !present.has(id));
       if (missing.length > 0)
         report.incomplete.push({ envId: env.id, missing: `container ${missing.join(', ')}` });

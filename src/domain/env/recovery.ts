@@ -20,6 +20,16 @@ export interface RecoveryReport {
   incomplete: { operationId: string; envId: string; messages: string[] }[];
 }
 
+/** What became of an operation that was taken up. */
+interface TakenUp {
+  /** What still could not be undone. */
+  messages: string[];
+  /** Settles when what was begun has ended; absent: it has. */
+  finished?: Promise<void>;
+}
+
+const NOTHING_LEFT: TakenUp = { messages: [] };
+
 /**
  * Takes up operations that were cut off (by a crash, or by the loss of the store) and undos that failed. What is
  * finished and what is undone says the operation's own plan, as it was committed when it began.
@@ -54,9 +64,11 @@ export class Recovery {
       }
       if (operation.state === 'undo_incomplete' && !undosNow && !this.retries.isDue(operation.id)) continue;
       const env = await store.get(operation.tenant, operation.envId);
-      if (!env) continue;
+      if (!env || !this.#isHere(env)) continue;
       try {
-        await locks.run(keyText(env), () => this.#takeUp(operation, env));
+        const ended = await locks.run(keyText(env), () => this.#takeUp(operation, env));
+        // Without the lock, so that a destroy can cancel it.
+        await ended.finished;
         await this.#report(operation, report);
       } catch (error) {
         // One that cannot be recovered must not keep the others from it.
@@ -70,11 +82,16 @@ export class Recovery {
   /**
    * Takes up what is unfinished of one env, before something else is done to it.
    * @param options.destroyFollows leave alone what a destroy removes anyway
-   * @returns whether there was something, so that the caller looks at the env again
+   * @returns what the caller waits for, without the lock, before it looks at the env again; undefined: there was nothing
    */
-  async resume(env: Env, options: { destroyFollows: boolean } = { destroyFollows: false }): Promise<boolean> {
-    if (env.state === 'running' || env.state === 'stopped' || ENDED_STATES.includes(env.state)) return false;
-    if (env.state === 'broken' && options.destroyFollows) return false;
+  async resume(
+    env: Env,
+    options: { destroyFollows: boolean } = { destroyFollows: false },
+  ): Promise<{ waitFor: Promise<unknown> } | undefined> {
+    if (env.state === 'running' || env.state === 'stopped' || ENDED_STATES.includes(env.state))
+      return undefined;
+    if (env.state === 'broken' && options.destroyFollows) return undefined;
+    if (!this.#isHere(env)) return undefined;
     const unfinished = (await this.services.store.listUnfinished()).filter(
       (operation) =>
         operation.envId === env.id &&
@@ -82,7 +99,8 @@ export class Recovery {
         this.#planOf(operation) !== undefined,
     );
     for (const operation of unfinished) {
-      const messages = await this.#takeUp(operation, env);
+      const { messages, finished } = await this.#takeUp(operation, env);
+      if (finished) return { waitFor: finished };
       if (messages.length > 0) {
         const cause = operation.error?.message ?? 'an earlier operation failed';
         throw new BerthError(
@@ -92,31 +110,30 @@ export class Recovery {
         );
       }
     }
-    return unfinished.length > 0;
+    return unfinished.length > 0 ? { waitFor: Promise.resolve() } : undefined;
   }
 
-  /** @returns what could not be undone */
-  async #takeUp(stale: Operation, staleEnv: Env): Promise<string[]> {
+  async #takeUp(stale: Operation, staleEnv: Env): Promise<TakenUp> {
     const { store } = this.services;
     // It may have ended between the listing and the lock.
     const operation = await store.getOperation(stale.id);
     const env = await store.get(staleEnv.tenant, staleEnv.id);
     const plan = operation && this.#planOf(operation);
-    if (!operation || !env || !plan || this.active.find(env.id)) return [];
+    if (!operation || !env || !plan || this.active.find(env.id)) return NOTHING_LEFT;
     switch (operation.state) {
       case 'succeeded':
       case 'failed':
-        return [];
+        return NOTHING_LEFT;
       case 'undo_incomplete':
-        return await this.#retryUndo(operation, env, plan);
+        return { messages: await this.#retryUndo(operation, env, plan) };
       case 'running':
       case 'undoing':
-        await this.#finishOrUndo(operation, env, plan);
-        return [];
+        return await this.#finishOrUndo(operation, env, plan);
     }
   }
 
-  async #finishOrUndo(operation: Operation, env: Env, plan: Plan): Promise<void> {
+  /** Returns when it has begun. */
+  async #finishOrUndo(operation: Operation, env: Env, plan: Plan): Promise<TakenUp> {
     const { engine, events, logger } = this.services;
     // Without Docker nothing can be finished and nothing be undone: this throws, and recovery comes again.
     const containers = await containersOf(env, engine);
@@ -137,14 +154,14 @@ export class Recovery {
     const work = await this.#workFor(operation, plan, containers === 'running');
     const run = newRun(operation, plan, newContext(env));
     const handle = { operationId: operation.id, env, afterSeq: 0 };
-    await this.active.launch(run, handle, work).settled;
-    const after = await this.services.store.getOperation(operation.id);
-    if (after?.state === 'running' || after?.state === 'undoing') {
-      throw new BerthError(
-        'INTERNAL',
-        `the ${operation.kind} of ${env.id} could not be recovered; the log says why`,
-      );
-    }
+    const { settled } = this.active.launch(run, handle, work);
+    return { messages: [], finished: settled.then(() => this.#mustHaveEnded(operation)) };
+  }
+
+  async #mustHaveEnded({ id, kind, envId }: Operation): Promise<void> {
+    const after = await this.services.store.getOperation(id);
+    if (after?.state !== 'running' && after?.state !== 'undoing') return;
+    throw new BerthError('INTERNAL', `the ${kind} of ${envId} could not be recovered; the log says why`);
   }
 
   /** What is to be done with a cut-off operation. */
@@ -179,7 +196,8 @@ export class Recovery {
 
   /** The operation has had its terminal event; what it left is tried again. */
   async #retryUndo(operation: Operation, env: Env, plan: Plan): Promise<string[]> {
-    if (ENDED_STATES.includes(env.state)) {
+    // It may be tried for as long as nothing else is made of the env: what is there then is not its own.
+    if (env.state !== 'broken') {
       await this.services.events.commit({ operation: { id: operation.id, state: 'failed' } });
       return [];
     }
@@ -204,6 +222,11 @@ export class Recovery {
     } else if (now && now.state !== 'running' && now.state !== 'undoing') {
       report.ended.push({ operationId, envId, state: now.state });
     }
+  }
+
+  /** Where daemons on several hosts share a database, each settles what it did itself. */
+  #isHere({ host }: Env): boolean {
+    return host === this.services.config.host;
   }
 
   /** Undefined for another daemon's operation, and for one that this version cannot read. */

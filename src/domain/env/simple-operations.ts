@@ -19,11 +19,18 @@ import { stateRefuses } from './state-refusal.js';
 import { loadProject } from './steps/compose-file.js';
 import { newContext } from './steps/context.js';
 
+/** What berthd does by itself, for what it found. */
+export interface ByItself {
+  /** Whether that is so still; asked when nothing else is done to the env. */
+  still: (env: Env) => boolean;
+  reason?: string;
+}
+
 interface Wanted {
   kind: SimpleKind;
   request: EnvRequest;
   digest: string;
-  reason: string | undefined;
+  byItself: ByItself | undefined;
   /** Whether something was cancelled for it. */
   cancelled: { it: boolean };
   signal: AbortSignal | undefined;
@@ -40,15 +47,28 @@ export class SimpleOperations {
     private readonly queries: EnvQueries,
   ) {}
 
+  /** @throws as EnvOperations.stop, start, reset and destroy */
+  async begin(kind: SimpleKind, request: EnvRequest, signal?: AbortSignal): Promise<OperationHandle> {
+    return await this.#begin(kind, request, undefined, signal);
+  }
+
   /**
-   * @param reason why, where nobody asked for it
-   * @throws as EnvOperations.stop, start, reset and destroy
+   * What nobody asked for waits for nothing that somebody did: it is refused where something else is under way, or was
+   * done since. @throws ENV_STATE then, ENV_NOT_FOUND, and as `begin`
    */
-  async begin(
+  async beginByItself(
+    kind: 'stop' | 'start' | 'expire',
+    { tenant, id }: Env,
+    byItself: ByItself,
+  ): Promise<OperationHandle> {
+    return await this.#begin(kind, { tenant, envId: id, requestId: '' }, byItself);
+  }
+
+  async #begin(
     kind: SimpleKind,
     request: EnvRequest,
+    byItself?: ByItself,
     signal?: AbortSignal,
-    reason?: string,
   ): Promise<OperationHandle> {
     checkEnvRequest(request);
     const env = await this.services.store.get(request.tenant, request.envId);
@@ -56,17 +76,20 @@ export class SimpleOperations {
     const digest = digestOfRequest(kind, request);
     const cancelled = { it: false };
     return await this.attempts.begin(keyText(env), request, digest, signal, () =>
-      this.#try({ kind, request, digest, reason, cancelled, signal }),
+      this.#try({ kind, request, digest, byItself, cancelled, signal }),
     );
   }
 
-  async #try({ kind, request, digest: requestDigest, reason, cancelled, signal }: Wanted): Promise<Attempt> {
+  async #try(wanted: Wanted): Promise<Attempt> {
+    const { kind, request, digest: requestDigest, byItself, cancelled, signal } = wanted;
     const env = await this.queries.get(request.tenant, request.envId);
     const active = this.active.find(env.id);
+    if (byItself && (active || !byItself.still(env)))
+      throw stateRefuses(kind, env, 'something else was done to it meanwhile');
     if (active?.isRetry) return { waitFor: active.settled };
     const underWay = active?.run.plan.kind;
     if (active && (underWay === kind || (isRemoval(kind) && underWay && isRemoval(underWay)))) {
-      return { handle: active.handle };
+      return { handle: active.handle, joined: true };
     }
     const admitted = admission(kind, active ? active.run.plan.states.during : env.state);
     if (active && admitted !== 'refuse') {
@@ -79,7 +102,7 @@ export class SimpleOperations {
     }
     if (active) throw stateRefuses(kind, env);
     const resumed = await this.recovery.resume(env, { destroyFollows: isRemoval(kind) });
-    if (resumed) return { waitFor: Promise.resolve() };
+    if (resumed) return resumed;
     switch (admitted) {
       case 'refuse':
         throw stateRefuses(kind, env);
@@ -87,7 +110,8 @@ export class SimpleOperations {
       case 'cancel_and_wait':
         throw stateRefuses(kind, env, 'another berthd is at it');
       case 'unchanged':
-        if (kind === 'destroy') return { handle: await this.start.alreadyGone(env, cancelled.it) };
+        if (kind === 'destroy')
+          return { handle: await this.start.alreadyGone(env, request, requestDigest, cancelled.it) };
         return attempt(await this.start.begin(env, request, requestDigest, unchangedPlan(kind, env.state)));
       case 'begin': {
         const plan = await this.#plan(kind, env, signal);
@@ -95,7 +119,8 @@ export class SimpleOperations {
         const planned = {
           ...plan,
           ...(readyTimeoutMs > 0 && { readyTimeoutMs }),
-          ...(reason !== undefined && { reason }),
+          ...(byItself && { byItself: true }),
+          ...(byItself?.reason !== undefined && { reason: byItself.reason }),
         };
         return attempt(await this.start.begin(env, request, requestDigest, planned));
       }

@@ -13,7 +13,8 @@ interface Waiter {
   fail(error: unknown): void;
   /** The position it was told last. */
   told: number;
-  telling: boolean;
+  /** Under way; undefined: nobody is telling it. */
+  telling: Promise<void> | undefined;
   onPosition: WaitOptions['onPosition'];
 }
 
@@ -26,13 +27,9 @@ export class Slots {
     this.#free = count;
   }
 
-  get waiting(): number {
-    return this.#queue.length;
-  }
-
-  /** Whether the next one to ask waits. */
-  get isFull(): boolean {
-    return this.#free === 0;
+  /** How many have a place or wait for one. */
+  get asked(): number {
+    return this.count - this.#free + this.#queue.length;
   }
 
   /**
@@ -50,7 +47,7 @@ export class Slots {
     const aborted = new Promise<void>((resolve) => (abort = resolve));
     const granted = new Promise<void>((resolve, reject) => {
       const { onPosition } = options;
-      waiter = { grant: resolve, fail: reject, told: 0, telling: false, onPosition };
+      waiter = { grant: resolve, fail: reject, told: 0, telling: undefined, onPosition };
       timer = setTimeout(() => reject(options.timedOut()), options.timeoutMs);
     });
     this.#queue.push(waiter);
@@ -58,13 +55,15 @@ export class Slots {
     if (signal.aborted) abort();
     let kept = false;
     try {
-      void this.#tell(waiter);
+      this.#tell(waiter);
       await Promise.race([granted, aborted]);
       kept = !signal.aborted;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
       if (!kept) this.#leave(waiter);
+      // Nothing is told of a place behind what comes next.
+      await waiter.telling;
     }
     return kept ? () => this.#release() : () => {};
   }
@@ -88,24 +87,22 @@ export class Slots {
   }
 
   #tellAll(): void {
-    for (const waiter of this.#queue) void this.#tell(waiter);
+    for (const waiter of this.#queue) this.#tell(waiter);
   }
 
   /** One telling at a time for each, until it knows where it stands. */
-  async #tell(waiter: Waiter): Promise<void> {
-    if (waiter.telling) return;
-    waiter.telling = true;
-    try {
-      for (;;) {
-        const position = this.#queue.indexOf(waiter) + 1;
-        if (position === 0 || position === waiter.told) return;
-        waiter.told = position;
-        await waiter.onPosition(position, this.count - this.#free);
-      }
-    } catch (error) {
-      waiter.fail(error);
-    } finally {
-      waiter.telling = false;
+  #tell(waiter: Waiter): void {
+    waiter.telling ??= this.#untilTold(waiter)
+      .catch((error: unknown) => waiter.fail(error))
+      .finally(() => (waiter.telling = undefined));
+  }
+
+  async #untilTold(waiter: Waiter): Promise<void> {
+    for (;;) {
+      const position = this.#queue.indexOf(waiter) + 1;
+      if (position === 0 || position === waiter.told) return;
+      waiter.told = position;
+      await waiter.onPosition(position, this.count - this.#free);
     }
   }
 }

@@ -99,7 +99,7 @@ export interface EnvStore {
 
   /**
    * Begins an operation on a live env: only if the env is in one of `from` (conditional update), sets `state` and
-   * clears `stateReason`, and applies the patch. Resolves to `{ refused }` with the env as it is otherwise (undefined: no such live env).
+   * clears `stateReason`. Resolves to `{ refused }` with the env as it is otherwise (undefined: no such live env).
    * @throws BerthError REQUEST_ID_REUSED as `claim`
    */
   beginOperation(
@@ -107,7 +107,6 @@ export interface EnvStore {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
-    patch?: EnvPatch,
   ): Promise<{ env: Env; events: EnvEvent[] } | { refused: Env | undefined }>;
 
   get(tenant: string, envId: string): Promise<Env | undefined>;

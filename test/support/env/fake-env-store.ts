@@ -11,7 +11,6 @@ import { ENDED_STATES, isTerminal } from '../../../src/domain/env/model.js';
 import type {
   CheckpointChange,
   EnvFilter,
-  EnvPatch,
   EnvStore,
   LeaseStore,
   NewEvent,
@@ -47,7 +46,6 @@ export class FakeEnvStore implements EnvStore {
     from: readonly EnvState[],
     state: EnvState,
     events: EnvEventBody[],
-    patch: EnvPatch = {},
   ): ReturnType<EnvStore['beginOperation']> {
     await Promise.resolve();
     this.#assertUnused(operation);
@@ -55,7 +53,7 @@ export class FakeEnvStore implements EnvStore {
     if (!env || env.tenant !== operation.tenant || ENDED_STATES.includes(env.state))
       return { refused: undefined };
     if (!from.includes(env.state)) return { refused: structuredClone(env) };
-    Object.assign(env, { stateReason: '', ...patch, state, updatedAt: env.updatedAt + 1 });
+    Object.assign(env, { stateReason: '', state, updatedAt: env.updatedAt + 1 });
     this.operations.set(operation.id, structuredClone(operation));
     return { env: structuredClone(env), events: this.#append(ofOperation(operation, events)) };
   }

@@ -136,6 +136,8 @@ describe('ports', () => {
     expect(named(events, 'step_failed')).toEqual(['start_containers', 'start_containers']);
     expect(named(events, 'step_completed').filter((step) => step === 'claim_port').length).toBe(3);
     expect([...world.ports.rows.keys()]).toEqual([portFirst + 2]);
+    // What was cured is no failure of the env.
+    expect((await world.operations.present(env)).lastFailure).toBeUndefined();
     await world.expectConsistent();
   });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DatabaseProviderRegistry } from '../../../src/domain/database/provider.js';
+import { deferred } from '../../../src/lib/deferred.js';
 import { fakeDatabase } from '../../support/env/fake-database.js';
 import { EnvHarness } from '../../support/env/env-harness.js';
 
@@ -11,6 +12,11 @@ afterEach(async () => {
   await world.close();
 });
 
+/** All that can go on without a timer has gone on. */
+async function untilIdle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Holds deployments up until it is called. */
 function gate(): () => void {
   let open!: () => void;
@@ -20,6 +26,40 @@ function gate(): () => void {
 }
 
 describe('the queue of deployments', () => {
+  it('is as long as it may be, also when many come at once', async () => {
+    const open = gate();
+    const requests = Array.from({ length: 20 }, (_, index) => world.request({ appId: `a${index}` }));
+    const asked = await Promise.allSettled(requests.map((request) => world.operations.deploy(request)));
+    const taken = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    expect(taken.length).toBe(3);
+    expect(asked.find((one) => one.status === 'rejected')).toMatchObject({
+      reason: { reason: 'QUEUE_FULL' },
+    });
+    open();
+    for (const handle of taken) expect((await world.finish(handle)).last.type).toBe('succeeded');
+    expect((await world.deploy({ appId: 'later' })).last.type).toBe('succeeded');
+  });
+
+  it('tells no place behind the end of what waited for it', async () => {
+    const open = gate();
+    const telling = deferred();
+    const { commit } = world.store;
+    world.store.commit = async (change) => {
+      if (change.events?.some(({ body }) => body.type === 'queued')) await telling.promise;
+      return await commit.call(world.store, change);
+    };
+    const first = await world.operations.deploy(world.request({ appId: 'a' }));
+    const second = await world.operations.deploy(world.request({ appId: 'b' }));
+    const destroyed = world.destroy(second.env.id);
+    await untilIdle();
+    telling.resolve();
+    await destroyed;
+    const own = (await world.finish(second)).events.map(({ body }) => body.type);
+    expect(own.slice(-3)).toEqual(['queued', 'state_changed', 'cancelled']);
+    open();
+    await world.finish(first);
+  });
+
   it('is in order, tells each its place as it changes, and shows them as waiting', async () => {
     const open = gate();
     const handles = [];

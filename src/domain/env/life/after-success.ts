@@ -1,4 +1,4 @@
-import type { EnvActivity, EnvEventBody, OperationKind } from '../model.js';
+import type { Env, EnvActivity, EnvEventBody, OperationKind } from '../model.js';
 import type { Run } from '../operation-run.js';
 import type { EnvPatch } from '../store.js';
 
@@ -11,16 +11,22 @@ const METHODS: Partial<Record<OperationKind, string>> = {
 };
 
 /**
- * What a successful operation does to an env's time: it is an activity; a deployment gives the whole time to live anew,
- * from now on, when it is ready and not when it was asked for.
+ * What a successful operation does to an env's time: it is an activity, unless berthd began it by itself; a deployment
+ * gives the whole time to live anew, from now on, when it is ready and not when it was asked for. What ExtendEnv gave
+ * while it was under way stays.
+ * @param row the env as it is committed, of before this
  */
-export function lifeAfter(run: Run, now: number): { patch: EnvPatch; events: EnvEventBody[] } {
-  const { plan, context } = run;
+export function lifeAfter(run: Run, row: Env, now: number): { patch: EnvPatch; events: EnvEventBody[] } {
+  const { plan, context, operation } = run;
   const method = METHODS[plan.kind];
   if (method === undefined) return { patch: {}, events: [] };
   const activity: EnvActivity = { at: now, kind: 'operation', detail: method };
   const becameReady = plan.states.success === 'running' && plan.steps.length > 0;
-  const patch: EnvPatch = { lastActivity: activity, ...(becameReady && { readyAt: now }) };
+  const patch: EnvPatch = {
+    ...plan.life,
+    ...(!plan.byItself && { lastActivity: activity }),
+    ...(becameReady && { readyAt: now }),
+  };
   const events: EnvEventBody[] = [];
   const { env } = context;
   // What the operation saw itself: a web app answered. From here on Docker's events tell.
@@ -29,10 +35,15 @@ export function lifeAfter(run: Run, now: number): { patch: EnvPatch; events: Env
     events.push({ type: 'health_changed', from: env.health, to: health, message: '' });
     Object.assign(patch, { health, healthMessage: '' });
   }
-  if (plan.kind === 'deploy' && env.ttlMs > 0) {
-    const expiresAt = now + env.ttlMs;
-    Object.assign(patch, { expiresAt, lastExtension: activity });
-    events.push({ type: 'expiry_changed', expiresAt, cause: 'operation' });
+  const ttlMs = plan.life?.ttlMs ?? env.ttlMs;
+  if (plan.kind === 'deploy' && ttlMs > 0) {
+    const expiresAt = now + ttlMs;
+    const { lastExtension } = row;
+    const given = lastExtension?.kind === 'extended' && lastExtension.at >= operation.startedAt;
+    if (!(given && (row.expiresAt ?? 0) >= expiresAt)) {
+      Object.assign(patch, { expiresAt, lastExtension: activity });
+      events.push({ type: 'expiry_changed', expiresAt, cause: 'operation' });
+    }
   }
   return { patch, events };
 }

@@ -9,9 +9,9 @@ import { HealthWatch } from './health-watch.js';
 import { Sweeper } from './sweeper.js';
 import { TrafficMeters } from './traffic.js';
 
-/** Begins what an env's life asks for by itself. */
+/** Begins what an env's life asks for by itself. @throws ENV_STATE where something else was done to it meanwhile */
 export interface LifeActions {
-  expire(env: Env): Promise<OperationHandle>;
+  expire(env: Env, still: (env: Env) => boolean): Promise<OperationHandle>;
   startAgain(env: Env): Promise<OperationHandle>;
   stop(env: Env, reason: string): Promise<OperationHandle>;
 }
@@ -39,7 +39,7 @@ export class EnvLife {
     this.sweeper = new Sweeper(services, active, {
       activities: this.activities,
       traffic: this.#traffic,
-      expire: (env) => actions.expire(env),
+      expire: (env, still) => actions.expire(env, still),
       watch: () => this.#watch.ensure(),
       measure: (envs) => disk.look(envs),
     });

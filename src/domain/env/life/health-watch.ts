@@ -7,10 +7,19 @@ import { isAtRest } from '../state-refusal.js';
 import { changeAtRest, type ChangeOf } from './change-at-rest.js';
 import { healthChange, healthOf, howItEnded } from './health.js';
 
+/** What came before a look at an env. */
+interface Circumstances {
+  /** berthd or Docker was away: what ended meanwhile is started again where it should run. */
+  returned?: boolean;
+  /** A stop that failed: what of the env runs on cannot be stopped. */
+  stopFailed?: boolean;
+}
+
 /** After a container ended: what restarts it, or takes Docker down with it, has done so by then. */
 const SETTLE_MS = 2_000;
 /** A container that ends again and again is told of this often at most. */
 const WARN_AGAIN_MS = 10_000;
+const REPAIR = 'reset it, or deploy its app anew';
 
 /**
  * Follows Docker's events of envs at rest: a health that turns bad, an app that ends and is started again, containers that
@@ -72,7 +81,7 @@ export class HealthWatch {
     const containers = await this.services.engine.inspect(env.id);
     // What is missing is reconcile's.
     if (containers.length === 0 || containers.length < env.containerIds.length) return;
-    await this.#compare(env, containers, true);
+    await this.#compare(env, containers, { returned: true });
   }
 
   /**
@@ -87,7 +96,8 @@ export class HealthWatch {
       this.#enqueue(envId, async () => {
         const env = (await this.#mine()).find((one) => one.id === envId);
         if (env?.state !== 'running' || this.active.find(envId)) return;
-        await (this.#awaited.get(active) === true ? this.#settleOne(env) : this.#look(env));
+        if (this.#awaited.get(active) === true) await this.#settleOne(env);
+        else await this.#look(env, active.run.plan.kind === 'stop');
       }),
     );
   }
@@ -147,10 +157,11 @@ export class HealthWatch {
     }
   }
 
-  async #look(env: Env): Promise<void> {
+  /** @param stopFailed right behind a stop that did not come to its end */
+  async #look(env: Env, stopFailed = false): Promise<void> {
     const containers = await this.services.engine.inspect(env.id);
     if (containers.length < env.containerIds.length) return await this.#gone(env, containers);
-    if (containers.length > 0) await this.#compare(env, containers, false);
+    if (containers.length > 0) await this.#compare(env, containers, { stopFailed });
   }
 
   async #died(env: Env, event: ProjectEvent): Promise<void> {
@@ -172,25 +183,34 @@ export class HealthWatch {
       const times = container.restartCount > 0 ? ` (${container.restartCount} times so far)` : '';
       await this.#warn(env, 'RESTARTED', `${service} ended and was started again${times}`);
     }
-    await this.#compare(env, containers, false);
+    await this.#compare(env, containers);
   }
 
-  /** @param returned berthd or Docker was away: what ended meanwhile is started again where it should run */
-  async #compare(env: Env, containers: readonly ProjectContainer[], returned: boolean): Promise<void> {
+  async #compare(
+    env: Env,
+    containers: readonly ProjectContainer[],
+    { returned = false, stopFailed = false }: Circumstances = {},
+  ): Promise<void> {
     if (containers.some((one) => one.state === 'restarting' || one.state === 'removing')) return;
     const ended = containers.find((one) => one.state !== 'running');
     if (!ended) {
       const { health, message } = healthOf(env, containers);
       if (env.state === 'running')
         return await this.#change(env, (now) => healthChange(now, health, message));
+      if (await this.#hasPendingUndo(env)) return;
       const reason = 'somebody else started its containers';
-      return await this.#change(env, (now) => ({
-        patch: { state: 'running', stateReason: '', health, healthMessage: message },
-        events: [stateChanged(now, 'running', reason), drift(reason)],
-      }));
+      return await this.#change(env, (now) =>
+        now.state !== env.state
+          ? undefined
+          : {
+              patch: { state: 'running', stateReason: '', health, healthMessage: message },
+              events: [stateChanged(now, 'running', reason), drift(reason)],
+            },
+      );
     }
     if (env.state !== 'running') return;
     const how = howItEnded(ended);
+    if (stopFailed) return await this.#rest(env, 'broken', `${how}, and its stop failed; ${REPAIR}`);
     const isCli = env.url === '';
     if (isCli && ended.exitCode === 0)
       return await this.#stopped(env, containers, `${how}: it came to its end`);
@@ -199,7 +219,7 @@ export class HealthWatch {
       await this.begin.startAgain(env);
       return;
     }
-    if (isCli) return await this.#rest(env, 'broken', `${how}; reset it, or deploy its app anew`);
+    if (isCli) return await this.#rest(env, 'broken', `${how}; ${REPAIR}`);
     if (env.restartPolicy === 'no')
       return await this.#stopped(env, containers, `${how}, and its restart policy is NO`);
     // Docker starts again what ends by itself.
@@ -217,6 +237,12 @@ export class HealthWatch {
       return await this.#rest(env, 'stopped', reason, isDrift);
     if (isDrift) await this.#change(env, () => ({ patch: {}, events: [drift(reason)] }));
     await this.begin.stop(env, reason);
+  }
+
+  /** What is there of it is what an operation that failed could not take back, and goes when that is tried again. */
+  async #hasPendingUndo(env: Env): Promise<boolean> {
+    if (env.state !== 'broken') return false;
+    return (await this.services.store.listUnfinished()).some(({ envId }) => envId === env.id);
   }
 
   async #rest(env: Env, state: EnvState, reason: string, isDrift = false): Promise<void> {

@@ -21,8 +21,8 @@ const PARALLEL = 8;
 export interface SweeperParts {
   activities: ActivityLog;
   traffic: TrafficMeters;
-  /** Begins to destroy an env whose time is over. @throws ENV_STATE when something is under way */
-  expire(env: Env): Promise<OperationHandle>;
+  /** Begins to destroy an env whose time is over, if it is so still. @throws ENV_STATE when it is not, or something is under way */
+  expire(env: Env, still: (env: Env) => boolean): Promise<OperationHandle>;
   /** Sees to it that Docker's events come. */
   watch(): Promise<void>;
   /** Looks at the disk use of envs. */
@@ -139,6 +139,7 @@ export class Sweeper {
         (end) =>
           end.warnFrom <= clock.now() && !(end.cause === 'idle' && this.parts.traffic.isUndecided(env.id)),
       );
+    const isOver = (env: Env): boolean => due(env).some((end) => end.at <= clock.now());
     if (due(listed).length === 0) return undefined;
     try {
       const over = await locks.run(keyText(listed), async () => {
@@ -148,11 +149,13 @@ export class Sweeper {
         const ends = due(env);
         const unwarned = ends.filter((end) => !end.warned);
         if (unwarned.length > 0) await this.#warn(env, unwarned);
-        return ends.some((end) => end.at <= clock.now()) ? env : undefined;
+        return isOver(env) ? env : undefined;
       });
-      return over && (await this.parts.expire(over));
+      return over && (await this.parts.expire(over, isOver));
     } catch (error) {
       if (!isBerthError(error)) throw error;
+      // Somebody was quicker: an extension, a use, another operation.
+      if (error.reason === 'ENV_STATE') return undefined;
       logger.warn({ envId: listed.id, err: error }, `an env could not be ended: ${messageOf(error)}`);
       return undefined;
     }

@@ -10,6 +10,7 @@ import type { AppSpec } from '../app/spec.js';
 import type { ComposeProject } from '../compose/model.js';
 import type { EnvConfig } from '../config.js';
 import type { EnvEngine } from '../engine.js';
+import type { RequestedLife } from '../life/settings.js';
 import type { Env, UndoneThing } from '../model.js';
 import type { EnvPatch } from '../store.js';
 import type { ProjectWatch } from './project-watch.js';
@@ -43,6 +44,8 @@ export interface StepContext {
   preparedDatabase: PreparedDatabase | undefined;
   /** Time the app has to answer; undefined: as its compose file says. */
   readyTimeoutMs: number | undefined;
+  /** What the env's life becomes with its new content; undefined: as it is. */
+  life: RequestedLife | undefined;
 }
 
 /** What a deployment deploys. */
@@ -63,6 +66,7 @@ export function newContext(env: Env, deployment?: Deployment): StepContext {
     excludedPorts: new Set(),
     preparedDatabase: undefined,
     readyTimeoutMs: undefined,
+    life: undefined,
   };
 }
 

@@ -22,13 +22,13 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
     return { detail: `${image} is here (${digest.slice(0, 19)})` };
   },
 
-  remove_previous: async ({ engine }, { env, deployment }, signal) => {
+  remove_previous: async ({ engine }, { env, deployment, life }, signal) => {
     const { app, digest, spec } = needed(deployment);
     const { removed, notStopped } = await engine.down(env.id, { volumes: false }, signal);
     const appDirectory = app.source.kind === 'folder' ? app.source.path : env.appDirectory;
     return {
       detail: `removed ${listed(removed)}; named volumes are kept`,
-      patch: { appDigest: digest, runtime: spec.runtime, appDirectory, containerIds: [], url: '' },
+      patch: { appDigest: digest, runtime: spec.runtime, appDirectory, containerIds: [], url: '', ...life },
       warning: warningOf(notStopped),
       removed,
     };

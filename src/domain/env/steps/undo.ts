@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Checkpoint } from '../model.js';
 import type { UndoName } from '../plan.js';
 import { APP_FOLDER } from './app-steps.js';
-import { loadProject } from './compose-file.js';
 import type { StepContext, StepDeps, UndoResult } from './context.js';
 import { asDirectoryError, removeEnvDirectory } from './directory.js';
 import { abandonDatabase, removeDatabase } from './database-steps.js';
@@ -70,12 +69,6 @@ export const UNDO_RUNS: Record<UndoName, UndoRun> = {
 
   stop_containers: async ({ engine }, { env }, _, signal) => {
     await engine.stop(env.id, signal);
-    return { removed: [] };
-  },
-
-  start_containers: async ({ engine }, context, _, signal) => {
-    const { name, services } = await loadProject(context);
-    for (const service of services) await engine.startService(name, service.name, signal);
     return { removed: [] };
   },
 };

@@ -11,7 +11,7 @@ import type { ContainerDetails, ContainerSummary } from '../worker/call-messages
 import { projectFilter } from './compose-labels.js';
 import type { ProjectMeasures } from './measures.js';
 import { projectDetails } from './project-details.js';
-import { type RemovalTools, removeProject } from './project-removal.js';
+import { allDone, type RemovalTools, removeProject } from './project-removal.js';
 import { stopOrder } from './stop-order.js';
 
 /** Docker's own default, for containers that name no grace. */
@@ -38,10 +38,29 @@ export class ProjectEnd {
   async stop(projectName: string, signal?: AbortSignal): Promise<void> {
     return translated(stopping(projectName, signal), async () => {
       const containers = await projectDetails(this.options, projectName, signal);
-      for (const group of stopOrder(containers)) {
-        await Promise.all(group.map((container) => this.#stopOne(container, signal)));
+      // Where the answer was lost, one may have stopped all the same.
+      const asked: ContainerDetails[] = [];
+      try {
+        for (const group of stopOrder(containers)) {
+          asked.push(...group);
+          await allDone(group.map((container) => this.#stopOne(container, signal)));
+        }
+      } catch (error) {
+        const ran = asked.filter(({ state }) => state === 'running');
+        await this.#startAgain(projectName, ran.toReversed());
+        throw error;
       }
     });
+  }
+
+  /** Half a project is of no use. What does not start is told, and does not hide why it was tried. */
+  async #startAgain(project: string, containers: readonly ContainerDetails[]): Promise<void> {
+    const { calls, logger } = this.options;
+    for (const { id, name } of containers) {
+      await calls.run({ op: 'startContainer', id }, { timeoutMs: STOP_MARGIN_MS }).catch((error: unknown) => {
+        logger.warn({ project, err: error }, `${name} was stopped and could not be started again`);
+      });
+    }
   }
 
   async down(

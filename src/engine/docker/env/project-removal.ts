@@ -115,8 +115,8 @@ function never(): Promise<void> {
   return new Promise(() => {});
 }
 
-/** Tries all, then throws the first failure: what can be removed is removed. */
-async function allDone(steps: Promise<unknown>[]): Promise<void> {
+/** Tries all, then throws the first failure: what can be done is done. */
+export async function allDone(steps: Promise<unknown>[]): Promise<void> {
   const results = await Promise.allSettled(steps);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

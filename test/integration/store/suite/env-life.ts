@@ -31,8 +31,11 @@ export function envLifeTests(subject: Subject): void {
       expect(await store.envs.get('default', env.id)).toMatchObject(patch);
       const life = { ttlMs: 5, idleTimeoutMs: 6, labels: { course: '8' } };
       const again = anOperation(env);
-      await store.envs.beginOperation(again, ['running'], 'deploying', [STARTED], life);
+      await store.envs.beginOperation(again, ['running'], 'deploying', [STARTED]);
+      await store.envs.commit({ env: { id: env.id, patch: life } });
       expect(await store.envs.get('default', env.id)).toMatchObject({ ...life, state: 'deploying' });
+      const found = await store.envs.list({ tenant: 'default', labels: life.labels }, 10, '');
+      expect(found.items.map(({ id }) => id)).toEqual([env.id]);
       expect(operation.id).not.toBe(again.id);
     });
 

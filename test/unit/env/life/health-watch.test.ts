@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EnvEventBody } from '../../../../src/domain/env/model.js';
+import { BerthError } from '../../../../src/domain/errors.js';
 import { EnvHarness } from '../../../support/env/env-harness.js';
 
 let world: EnvHarness;
@@ -140,6 +141,32 @@ describe('containers that somebody else touches', () => {
     expect((await told(env.id, 'succeeded', seq)).body).toMatchObject({ kind: 'stop', state: 'stopped' });
     expect(containers.get('db')?.state).toBe('exited');
     expect((await world.operations.get('default', env.id)).stateReason).toBe(reason);
+  });
+
+  it('one of them stopped, and another that cannot be: the env is broken, and nothing runs again by itself', async () => {
+    const { env } = await world.deploy();
+    const { containers } = world.engine.projects.get(env.id)!;
+    containers.set('db', { ...containers.get('app')!, service: 'db', server: undefined });
+    world.engine.before = (method) => {
+      if (method !== 'stop') return;
+      // Docker tells of the app while the operation is under way.
+      world.engine.emit(env.id, { service: 'app', action: 'die', exitCode: 143 });
+      throw new BerthError('CONTAINER_STOP_FAILED', 'db does not stop');
+    };
+    const seq = seqOf(env.id);
+    happens(env.id, { state: 'exited', exitCode: 143 }, { service: 'app', action: 'die', exitCode: 143 });
+    expect((await told(env.id, 'failed', seq)).body).toMatchObject({ kind: 'stop' });
+    const states = world.operations.watch(
+      { tenant: 'default', envId: env.id, afterSeq: seq },
+      AbortSignal.timeout(10_000),
+    );
+    for await (const { body } of states) if (body.type === 'state_changed' && body.state === 'broken') break;
+    expect(await world.operations.get('default', env.id)).toMatchObject({
+      state: 'broken',
+      stateReason: 'app exited with code 143, and its stop failed; reset it, or deploy its app anew',
+    });
+    world.engine.before = () => {};
+    expect((await world.deploy({ force: true })).env).toMatchObject({ id: env.id, state: 'running' });
   });
 
   it('a command-line app that comes to its end has stopped, one that fails is broken', async () => {

@@ -32,6 +32,20 @@ const request = (envId: string, more: object = {}) => ({
 const lastOf = (envId: string, type: EnvEventBody['type']) =>
   world.bodies(envId).findLast((body) => body.type === type);
 
+it('a deployment that fails before it touches anything leaves the life of the env as it was', async () => {
+  const { env } = await world.deploy({ labels: { course: 'a' } });
+  const asked = { force: true, idleTimeoutMs: 60_000, ttlMs: 120_000, labels: {} };
+  world.engine.images.delete('node:20-slim');
+  const failed = await world.deploy(asked);
+  expect(failed.last).toMatchObject({ type: 'failed', error: { reason: 'IMAGE_NOT_FOUND' } });
+  const { ttlMs, idleTimeoutMs, labels, expiresAt } = env;
+  expect(failed.env).toMatchObject({ state: 'running', ttlMs, idleTimeoutMs, labels, expiresAt });
+  world.engine.images.add('node:20-slim');
+  const { env: now } = await world.deploy(asked);
+  expect(now).toMatchObject({ id: env.id, ttlMs: 120_000, idleTimeoutMs: 60_000, labels: {} });
+  expect(now.expiresAt).toBeLessThan(Date.now() + 121_000);
+});
+
 describe('time to live', () => {
   it('begins with the success of the deployment; the end is warned of, once, and comes by itself', async () => {
     const { env } = await world.deploy();

@@ -92,17 +92,31 @@ export class Slots {
 
   /** One telling at a time for each, until it knows where it stands. */
   #tell(waiter: Waiter): void {
-    waiter.telling ??= this.#untilTold(waiter)
-      .catch((error: unknown) => waiter.fail(error))
-      .finally(() => (waiter.telling = undefined));
+    if (waiter.telling || !this.#hasMoved(waiter)) return;
+    waiter.telling = this.#untilTold(waiter);
   }
 
   async #untilTold(waiter: Waiter): Promise<void> {
-    for (;;) {
-      const position = this.#queue.indexOf(waiter) + 1;
-      if (position === 0 || position === waiter.told) return;
-      waiter.told = position;
-      await waiter.onPosition(position, this.count - this.#free);
+    try {
+      while (this.#hasMoved(waiter)) {
+        waiter.told = this.#positionOf(waiter);
+        await waiter.onPosition(waiter.told, this.count - this.#free);
+      }
+    } catch (error) {
+      waiter.fail(error);
+    } finally {
+      waiter.telling = undefined;
     }
+  }
+
+  /** It waits, and not where it was told. */
+  #hasMoved(waiter: Waiter): boolean {
+    const position = this.#positionOf(waiter);
+    return position > 0 && position !== waiter.told;
+  }
+
+  /** From 1; 0: it does not wait any more. */
+  #positionOf(waiter: Waiter): number {
+    return this.#queue.indexOf(waiter) + 1;
   }
 }

@@ -25,6 +25,8 @@ export interface DatabaseTarget {
   directory: string;
   /** Copy of the app's SQL in the env's directory, absolute: what the database begins with. Undefined: it begins empty. */
   initSqlFile: string | undefined;
+  /** The schema that the env has from an earlier deployment with this provider; its data is kept. Absent: none. */
+  keptSchema?: string | undefined;
 }
 
 /** What an env with a database gets from its provider. */

@@ -55,11 +55,13 @@ export class StandaloneDatabaseProvider implements DatabaseProvider {
   constructor(private readonly options: StandaloneProviderOptions) {}
 
   async prepare(
-    { envId, directory, initSqlFile }: DatabaseTarget,
-    request: DatabaseRequest,
+    { envId, directory, initSqlFile, keptSchema }: DatabaseTarget,
+    wanted: DatabaseRequest,
     signal: AbortSignal,
   ): Promise<PreparedDatabase> {
     const { image, passwords } = this.options;
+    // The image's set-up fills a new volume only: what is in the one that is kept has the name that it had.
+    const request = keptSchema === undefined ? wanted : { ...wanted, name: keptSchema };
     const described = this.#describe(envId, directory, request, await image(request.image, signal), {
       user: passwords.of(`env:${envId}`),
       root: passwords.of(`env:${envId}:root`),

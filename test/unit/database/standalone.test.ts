@@ -25,6 +25,19 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
+it('keeps the name of the schema that an earlier deployment has filled, as its data is kept', async () => {
+  const provider = new StandaloneDatabaseProvider({
+    passwords: new DatabasePasswords(Buffer.alloc(32)),
+    settings: { memoryBytes: 1024 ** 3, cpuMillis: 1_500 },
+    image: async () => 'mysql:8.0',
+  });
+  const target = { envId: ENV, port: 18_000, directory, initSqlFile: undefined, keptSchema: 'before' };
+  const request = { provider: 'standalone', name: 'other' };
+  const database = await provider.prepare(target, request, AbortSignal.timeout(5_000));
+  expect(database).toMatchObject({ data: { schema: 'before' }, environment: { DB_NAME: 'before' } });
+  expect(await readFile(join(directory, 'standalone.sql'), 'utf8')).toContain('CREATE DATABASE `before`');
+});
+
 it('is a service of the compose file that the app waits for, whatever the schema is called', async () => {
   const initSqlFile = join(directory, 'init.sql');
   await writeFile(initSqlFile, 'CREATE TABLE t (a INT);\n');

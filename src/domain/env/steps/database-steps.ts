@@ -42,7 +42,8 @@ export async function prepareDatabase(
     signal.throwIfAborted();
     throw asDirectoryError(error, directory);
   }
-  const target = { envId: env.id, port: env.port, directory, initSqlFile };
+  const before = env.database?.provider === provider.name ? env.database.data.schema : undefined;
+  const target = { envId: env.id, port: env.port, directory, initSqlFile, keptSchema: before };
   const prepared = await provider.prepare(target, request, signal);
   context.preparedDatabase = prepared;
   return {

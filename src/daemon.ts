@@ -481,6 +481,7 @@ function createEnvs(
       ...FIXED_ENV_SETTINGS,
       owner,
       host: hostname(),
+      otherHosts: config.database.url !== '',
       appsPath: resolve(env.appsPath === '' ? join(state.dir, 'apps') : env.appsPath),
       basePath: resolve(env.basePath === '' ? join(state.dir, 'envs') : env.basePath),
     },

@@ -49,14 +49,18 @@ export class ActiveOperations {
 
   /**
    * Keeps room for a deployment that is about to be launched: one of the places, or one in the queue for them. The
-   * result gives it up again, once it is launched or will not be. @throws QUEUE_FULL
+   * result gives it up again, in the moment in which it is launched, or when it will not be. @throws QUEUE_FULL
    */
   reserve(): () => void {
     const { maxConcurrentOperations, maxQueuedOperations } = this.config;
     if (this.#slots.asked + this.#reserved >= maxConcurrentOperations + maxQueuedOperations)
       throw queueFull(maxQueuedOperations);
     this.#reserved++;
-    return () => void this.#reserved--;
+    let isKept = true;
+    return () => {
+      if (isKept) this.#reserved--;
+      isKept = false;
+    };
   }
 
   find(envId: string): ActiveOperation | undefined {
@@ -181,10 +185,14 @@ export class ActiveOperations {
 }
 
 function queueFull(places: number): BerthError {
-  return new BerthError('QUEUE_FULL', `${places} deployments wait already, as many as may; try again later`, {
-    quota: [{ subject: 'waiting deployments', description: `all ${places} places of the queue are taken` }],
-    retryAfterMs: QUEUE_RETRY_MS,
-  });
+  return new BerthError(
+    'QUEUE_FULL',
+    `deployments are under way, and ${places} wait or are about to, as many as may; try again later`,
+    {
+      quota: [{ subject: 'waiting deployments', description: `all ${places} places of the queue are taken` }],
+      retryAfterMs: QUEUE_RETRY_MS,
+    },
+  );
 }
 
 function queueTimeout(timeoutMs: number, places: number): BerthError {

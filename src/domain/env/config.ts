@@ -4,6 +4,8 @@ export interface EnvConfig {
   owner: string;
   /** Name of the daemon's host, recorded with its envs. */
   host: string;
+  /** Daemons on other hosts may use the same store. */
+  otherHosts: boolean;
   /** Folder of the apps: `{appsPath}/{appId}/metadata.json`. Absolute. */
   appsPath: string;
   /** Folder of the env directories: `{basePath}/{tenant}/{user}/{system}/{app}`. Absolute. */

@@ -49,8 +49,8 @@ export class Deployments {
     };
     if (!present) {
       const plan = timed(planDeploy({ ...facts, present: undefined }), request);
-      return await this.#withPlace(plan, deployment, signal, () =>
-        this.start.create(request, requestDigest, plan, deployment),
+      return await this.#withPlace(plan, deployment, signal, (launched) =>
+        this.start.create(request, requestDigest, plan, deployment, launched),
       );
     }
     const active = this.active.find(present.id);
@@ -69,8 +69,8 @@ export class Deployments {
       request,
     );
     const life = requestedLife(request, this.services.config);
-    return await this.#withPlace(plan, deployment, signal, () =>
-      this.start.begin(present, request, requestDigest, { ...plan, life }, deployment),
+    return await this.#withPlace(plan, deployment, signal, (launched) =>
+      this.start.begin(present, request, requestDigest, { ...plan, life }, { deployment, launched }),
     );
   }
 
@@ -79,12 +79,12 @@ export class Deployments {
     plan: Plan,
     deployment: Deployment,
     signal: AbortSignal | undefined,
-    begin: () => Promise<OperationHandle | undefined>,
+    begin: (launched: () => void) => Promise<OperationHandle | undefined>,
   ): Promise<Attempt> {
     const release = plan.steps.length > 0 ? this.active.reserve() : () => {};
     try {
       await this.preflight.check(plan, deployment, signal);
-      return attempt(await begin());
+      return attempt(await begin(release));
     } finally {
       release();
     }

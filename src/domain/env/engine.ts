@@ -21,11 +21,11 @@ export interface EnvEngine {
   startService(projectName: string, service: string, signal?: AbortSignal): Promise<void>;
 
   /**
-   * Stops all containers, dependants first, each with its own grace, then SIGKILL. Where one does not stop, those that
-   * had run are started again.
+   * Stops all containers, dependants first, each with its own grace, then SIGKILL.
+   * @param options.allOrNothing where one does not stop, those that had run are started again; default: not
    * @throws CONTAINER_STOP_FAILED
    */
-  stop(projectName: string, signal?: AbortSignal): Promise<void>;
+  stop(projectName: string, signal?: AbortSignal, options?: { allOrNothing?: boolean }): Promise<void>;
 
   /**
    * Stops all containers as `stop` does, and removes what `remove` does: each thing as soon as nothing is in its way. A

@@ -22,6 +22,12 @@ interface RequestRef {
   requestId: string;
 }
 
+interface Beginning {
+  deployment?: Deployment;
+  /** Called as soon as it is launched. */
+  launched?: () => void;
+}
+
 /** Commits the beginning of operations and launches them. The caller holds the lock of the env's key. */
 export class OperationStart {
   constructor(
@@ -41,31 +47,45 @@ export class OperationStart {
     const { store } = this.services;
     const operation = await store.findOperationByRequest(tenant, requestId);
     if (!operation) return undefined;
+    const operationId = joinedBy(operation) ?? operation.id;
     if (operation.requestDigest !== requestDigest) {
+      const did = operation.kind === 'join' ? 'joined' : `began ${operation.kind}`;
       throw new BerthError(
         'REQUEST_ID_REUSED',
-        `request_id ${requestId} began ${operation.kind} ${operation.id} before, with another content; use a new id`,
-        { metadata: { operation_id: operation.id } },
+        `request_id ${requestId} ${did} ${operationId} before, with another content; use a new id`,
+        { metadata: { operation_id: operationId } },
       );
     }
     const env = await store.get(tenant, operation.envId);
-    return env && { operationId: joinedBy(operation) ?? operation.id, env, afterSeq: 0 };
+    return env && { operationId, env, afterSeq: 0 };
   }
 
   /** A call that joined an operation is answered in the same way when it is repeated, also when that has ended. */
-  async recordJoin(
-    { operationId, env }: OperationHandle,
+  async recordJoin(handle: OperationHandle, request: RequestRef, requestDigest: string): Promise<void> {
+    if (request.requestId === '') return;
+    await this.services.events.commit({ newOperation: this.#join(handle, request, requestDigest) });
+  }
+
+  /** The record of a call that began nothing, for its request id. */
+  #join(
+    { operationId, env }: Pick<OperationHandle, 'operationId' | 'env'>,
     { requestId }: RequestRef,
     requestDigest: string,
-  ): Promise<void> {
-    if (requestId === '') return;
+  ): Operation {
     const now = this.services.clock.now();
-    const { tenant, id: envId } = env;
-    const over = { kind: 'join', state: 'succeeded', startedAt: now, endedAt: now, error: null } as const;
-    const ref = { id: newId('op'), envId, tenant, requestId, requestDigest };
-    await this.services.events.commit({
-      newOperation: { ...ref, ...over, input: { [JOINED]: operationId } },
-    });
+    return {
+      id: newId('op'),
+      envId: env.id,
+      tenant: env.tenant,
+      kind: 'join',
+      state: 'succeeded',
+      requestId,
+      requestDigest,
+      startedAt: now,
+      endedAt: now,
+      error: null,
+      input: { [JOINED]: operationId },
+    };
   }
 
   /** A new env and its first operation. Undefined when another daemon was first with the key. */
@@ -74,6 +94,7 @@ export class OperationStart {
     requestDigest: string,
     plan: Plan,
     deployment: Deployment,
+    launched: () => void,
   ): Promise<OperationHandle | undefined> {
     const { config, clock, events } = this.services;
     const { tenant, userId, systemId, appId } = request;
@@ -100,7 +121,7 @@ export class OperationStart {
       ...newLife(config, requestedLife(request, config), now),
     };
     const operation = this.#operation(env, request, requestDigest, plan);
-    return await this.#launch(operation, plan, deployment, async () => {
+    return await this.#launch(operation, plan, { deployment, launched }, async () => {
       const result = await events.claim(env, operation, [
         started(plan),
         stateChanged(undefined, plan.states.during),
@@ -115,11 +136,11 @@ export class OperationStart {
     request: RequestRef,
     requestDigest: string,
     plan: Plan,
-    deployment?: Deployment,
+    begins: Beginning = {},
   ): Promise<OperationHandle | undefined> {
     const { during } = plan.states;
     const operation = this.#operation(env, request, requestDigest, plan);
-    return await this.#launch(operation, plan, deployment, async () => {
+    return await this.#launch(operation, plan, begins, async () => {
       const bodies = [started(plan), ...(during === env.state ? [] : [stateChanged(env.state, during)])];
       const result = await this.services.events.beginOperation(operation, [env.state], during, bodies);
       return 'refused' in result ? undefined : result;
@@ -129,12 +150,11 @@ export class OperationStart {
   /** The answer to a destroy of what is gone: the events of an operation that finds nothing to do. */
   async alreadyGone(
     env: Env,
-    { requestId }: RequestRef,
+    request: RequestRef,
     requestDigest: string,
     changed: boolean,
   ): Promise<OperationHandle> {
     const operationId = newId('op');
-    const now = this.services.clock.now();
     const bodies: EnvEventBody[] = [
       { type: 'operation_started', kind: 'destroy', plan: [], recovered: false },
       {
@@ -146,13 +166,10 @@ export class OperationStart {
         outcome: changed ? 'changed' : 'unchanged',
       },
     ];
-    const { tenant, id: envId } = env;
-    const over = { kind: 'destroy', state: 'succeeded', startedAt: now, endedAt: now, error: null } as const;
+    const join = request.requestId !== '' && this.#join({ operationId, env }, request, requestDigest);
     const events = await this.services.events.commit({
-      ...(requestId !== '' && {
-        newOperation: { id: operationId, envId, tenant, requestId, requestDigest, ...over, input: {} },
-      }),
-      events: bodies.map((body) => ({ envId, operationId, body })),
+      ...(join && { newOperation: join }),
+      events: bodies.map((body) => ({ envId: env.id, operationId, body })),
     });
     return { operationId, env, afterSeq: before(events) };
   }
@@ -176,7 +193,7 @@ export class OperationStart {
   async #launch(
     operation: Operation,
     plan: Plan,
-    deployment: Deployment | undefined,
+    { deployment, launched }: Beginning,
     commit: () => Promise<{ env: Env; events: EnvEvent[] } | undefined>,
   ): Promise<OperationHandle | undefined> {
     this.active.announce(operation.id);
@@ -194,6 +211,7 @@ export class OperationStart {
     const handle = { operationId: operation.id, env: begun.env, afterSeq: before(begun.events) };
     const run = newRun(operation, plan, newContext(begun.env, deployment));
     this.active.launch(run, handle, (deployer, started) => deployer.run(started));
+    launched?.();
     return handle;
   }
 }

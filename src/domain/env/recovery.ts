@@ -196,8 +196,10 @@ export class Recovery {
 
   /** The operation has had its terminal event; what it left is tried again. */
   async #retryUndo(operation: Operation, env: Env, plan: Plan): Promise<string[]> {
-    // It may be tried for as long as nothing else is made of the env: what is there then is not its own.
-    if (env.state !== 'broken') {
+    // An undo may be tried for as long as nothing else was made of the env: what is there then is not its own. A removal
+    // is wanted whatever became of it.
+    const isOver = isRemoval(operation.kind) ? ENDED_STATES.includes(env.state) : env.state !== 'broken';
+    if (isOver) {
       await this.services.events.commit({ operation: { id: operation.id, state: 'failed' } });
       return [];
     }
@@ -226,7 +228,8 @@ export class Recovery {
 
   /** Where daemons on several hosts share a database, each settles what it did itself. */
   #isHere({ host }: Env): boolean {
-    return host === this.services.config.host;
+    const { config } = this.services;
+    return !config.otherHosts || host === config.host;
   }
 
   /** Undefined for another daemon's operation, and for one that this version cannot read. */

@@ -121,7 +121,7 @@ export interface EnvStore {
 
   findOperationByRequest(tenant: string, requestId: string): Promise<Operation | undefined>;
   getOperation(operationId: string): Promise<Operation | undefined>;
-  /** The newest operation that succeeded, or that failed (it may still be undone); a cancelled one and `extend` do not count. */
+  /** The newest operation that succeeded, or that failed (it may still be undone); a cancelled one, `extend` and `join` do not count. */
   lastOutcome(envId: string): Promise<Operation | undefined>;
   /** Operations in state `running`, `undoing` or `undo_incomplete`, oldest first: what a boot or reconcile has to finish. */
   listUnfinished(): Promise<Operation[]>;

@@ -54,6 +54,7 @@ export class EnvWorld {
     world.config = {
       owner: world.owner,
       host: hostname(),
+      otherHosts: false,
       appsPath: join(world.directory, 'apps'),
       basePath: join(world.directory, 'envs'),
       serverHost: '127.0.0.1',

@@ -49,6 +49,7 @@ export class EnvHarness {
     harness.config = {
       owner: 'test',
       host: 'here',
+      otherHosts: true,
       appsPath: join(base, 'apps'),
       basePath: join(base, 'envs'),
       serverHost: 'localhost',

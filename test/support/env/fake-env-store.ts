@@ -101,6 +101,7 @@ export class FakeEnvStore implements EnvStore {
         (one) =>
           one.envId === envId &&
           one.kind !== 'extend' &&
+          one.kind !== 'join' &&
           (one.state === 'succeeded' || (one.error !== null && !one.error.cancelled)),
       ),
     );

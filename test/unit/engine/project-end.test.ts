@@ -37,7 +37,9 @@ it('starts again what had run where something does not stop, and not what had en
     measures: { forget: () => {} },
     logger: new SilentLogger(),
   });
-  await expect(end.stop('env')).rejects.toMatchObject({ reason: 'CONTAINER_STOP_FAILED' });
+  await expect(end.stop('env', undefined, { allOrNothing: true })).rejects.toMatchObject({
+    reason: 'CONTAINER_STOP_FAILED',
+  });
   expect(asked).toEqual([
     'stopContainer app',
     'stopContainer job',
@@ -45,4 +47,8 @@ it('starts again what had run where something does not stop, and not what had en
     'startContainer db',
     'startContainer app',
   ]);
+  // An undo that stops wants nothing of it to run.
+  asked.length = 0;
+  await expect(end.stop('env')).rejects.toMatchObject({ reason: 'CONTAINER_STOP_FAILED' });
+  expect(asked).toEqual(['stopContainer app', 'stopContainer job', 'stopContainer db']);
 });

@@ -39,16 +39,32 @@ describe('an env whose time is over', () => {
     expect(await get(env.id)).toMatchObject({ state: 'running' });
   });
 
-  it('keeps the time that it was given while it was deployed anew', async () => {
+  it.each([24, 5])('keeps the time that it was given while it was deployed anew: %i h', async (hours) => {
     const { env } = await world.deploy();
+    // The shorter one is answered with what the env has already.
+    if (hours < 24) await world.operations.extend({ ...ref(env.id), ttlMs: 24 * HOUR });
+    world.clock.offsetMs += 60_000;
     let given: number | null | undefined;
     world.engine.before = async (method) => {
       if (method === 'createContainers')
-        given ??= (await world.operations.extend({ ...ref(env.id), ttlMs: 24 * HOUR })).expiresAt;
+        given ??= (await world.operations.extend({ ...ref(env.id), ttlMs: hours * HOUR })).expiresAt;
     };
     const again = await world.deploy({ force: true });
     expect(again.env).toMatchObject({ expiresAt: given, lastExtension: { kind: 'extended' } });
   });
+});
+
+it('an env that berthd has started again after a long absence is not idle at once', async () => {
+  const { env } = await world.deploy({ ttlMs: 100 * HOUR });
+  await world.engine.close();
+  world.clock.offsetMs += 3 * HOUR;
+  world.restart();
+  await world.operations.settle();
+  const events = world.operations.watch({ ...ref(env.id), afterSeq: 0 }, AbortSignal.timeout(10_000));
+  for await (const { body } of events) if (body.type === 'succeeded' && body.kind === 'start') break;
+  world.engine.counts.set(env.containerIds[0]!, { life: 'x', accepted: 1, open: 0 });
+  expect(await world.operations.sweep()).toEqual([]);
+  expect(await get(env.id)).toMatchObject({ state: 'running' });
 });
 
 it('settling does not start again what was stopped meanwhile', async () => {

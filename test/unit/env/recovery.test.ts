@@ -81,6 +81,35 @@ it('leaves alone what a berthd on another host is carrying out in the same datab
   await there.close();
 });
 
+it('finishes what another name of this host has begun, where the store is this host’s alone', async () => {
+  const gate = deferred();
+  world.engine.before = (method) => (method === 'createContainers' ? gate.promise : undefined);
+  const death = mortal();
+  const { env } = await world.operations.deploy(world.request());
+  death.dead = true;
+  gate.resolve();
+  world.config = { ...world.config, host: 'renamed', otherHosts: false };
+  world.restart();
+  const { ended } = await world.operations.recover();
+  expect(ended).toMatchObject([{ envId: env.id, state: 'failed' }]);
+  await world.expectNothingLeft();
+});
+
+it('finishes a destroy that failed, also when an older undo has brought the env to rest before', async () => {
+  const { env } = await world.deploy();
+  await world.stop(env.id);
+  world.engine.before = (method) => {
+    if (method === 'startService') throw new BerthError('CONTAINER_START_FAILED', 'it does not start');
+    if (method === 'stop' || method === 'down') throw new BerthError('CONTAINER_STOP_FAILED', 'busy');
+  };
+  expect((await world.start(env.id)).env.state).toBe('broken');
+  expect((await world.destroy(env.id)).last.type).toBe('failed');
+  world.engine.before = () => {};
+  await world.operations.mend();
+  expect(await get(env.id)).toMatchObject({ state: 'destroyed' });
+  await world.expectNothingLeft();
+});
+
 it('takes an undo for done whose commit was answered by an error', async () => {
   const { commit } = world.store;
   let lost = false;

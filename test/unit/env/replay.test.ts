@@ -23,6 +23,7 @@ describe('the request id of a call that began nothing', () => {
     expect(repeated.last).toMatchObject({ type: 'succeeded', kind: 'reset' });
     await expect(world.operations.stop(ref(env.id, 'r-2'))).rejects.toMatchObject({
       reason: 'REQUEST_ID_REUSED',
+      metadata: { operation_id: first.operationId },
     });
     expect((await world.operations.present(env)).lastFailure).toBeUndefined();
   });
@@ -36,6 +37,15 @@ describe('the request id of a call that began nothing', () => {
     const repeated = await world.operations.deploy(world.request({ requestId: 'd-2' }));
     expect(repeated).toMatchObject({ operationId: first.operationId, env: { id: first.env.id } });
     await world.expectNothingLeft();
+  });
+
+  it('hides nothing of what went before', async () => {
+    const { env } = await world.deploy({ environment: { FAKE: 'exit' } });
+    await world.destroy(env.id);
+    await world.finish(await world.operations.destroy(ref(env.id, 'x-1')));
+    expect((await world.operations.present(env)).lastFailure).toMatchObject({
+      error: { reason: 'APP_EXITED' },
+    });
   });
 
   it('replays the destroy of what was gone', async () => {

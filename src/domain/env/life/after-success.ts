@@ -11,8 +11,8 @@ const METHODS: Partial<Record<OperationKind, string>> = {
 };
 
 /**
- * What a successful operation does to an env's time: it is an activity, unless berthd began it by itself; a deployment
- * gives the whole time to live anew, from now on, when it is ready and not when it was asked for. What ExtendEnv gave
+ * What a successful operation does to an env's time: it is an activity, but for a stop that berthd began by itself; a
+ * deployment gives the whole time to live anew, from now on, when it is ready and not when it was asked for. What ExtendEnv gave
  * while it was under way stays.
  * @param row the env as it is committed, of before this
  */
@@ -24,7 +24,7 @@ export function lifeAfter(run: Run, row: Env, now: number): { patch: EnvPatch; e
   const becameReady = plan.states.success === 'running' && plan.steps.length > 0;
   const patch: EnvPatch = {
     ...plan.life,
-    ...(!plan.byItself && { lastActivity: activity }),
+    ...(!(plan.byItself && plan.kind === 'stop') && { lastActivity: activity }),
     ...(becameReady && { readyAt: now }),
   };
   const events: EnvEventBody[] = [];
@@ -38,8 +38,8 @@ export function lifeAfter(run: Run, row: Env, now: number): { patch: EnvPatch; e
   const ttlMs = plan.life?.ttlMs ?? env.ttlMs;
   if (plan.kind === 'deploy' && ttlMs > 0) {
     const expiresAt = now + ttlMs;
-    const { lastExtension } = row;
-    const given = lastExtension?.kind === 'extended' && lastExtension.at >= operation.startedAt;
+    const uses = [row.lastExtension, row.lastActivity];
+    const given = uses.some((use) => use?.kind === 'extended' && use.at >= operation.startedAt);
     if (!(given && (row.expiresAt ?? 0) >= expiresAt)) {
       Object.assign(patch, { expiresAt, lastExtension: activity });
       events.push({ type: 'expiry_changed', expiresAt, cause: 'operation' });

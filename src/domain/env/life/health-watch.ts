@@ -86,7 +86,7 @@ export class HealthWatch {
 
   /**
    * Looks at an env once its operation has ended, for what the operation could no longer see.
-   * @param returned see `#compare`
+   * @param returned see Circumstances
    */
   #lookAfter(active: ActiveOperation, envId: string, returned: boolean): void {
     const awaited = this.#awaited.get(active);
@@ -192,7 +192,7 @@ export class HealthWatch {
     { returned = false, stopFailed = false }: Circumstances = {},
   ): Promise<void> {
     if (containers.some((one) => one.state === 'restarting' || one.state === 'removing')) return;
-    const ended = containers.find((one) => one.state !== 'running');
+    const ended = containers.find((one) => one.state !== 'running' && one.state !== 'paused');
     if (!ended) {
       const { health, message } = healthOf(env, containers);
       if (env.state === 'running')
@@ -237,6 +237,9 @@ export class HealthWatch {
       return await this.#rest(env, 'stopped', reason, isDrift);
     if (isDrift) await this.#change(env, () => ({ patch: {}, events: [drift(reason)] }));
     await this.begin.stop(env, reason);
+    // No event may come where it fails: what ended did so before.
+    const active = this.active.find(env.id);
+    if (active) this.#lookAfter(active, env.id, false);
   }
 
   /** What is there of it is what an operation that failed could not take back, and goes when that is tried again. */

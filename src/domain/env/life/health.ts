@@ -20,6 +20,8 @@ export function healthOf(
   env: Env,
   containers: readonly ProjectContainer[],
 ): { health: EnvHealth; message: string } {
+  const paused = containers.find((container) => container.state === 'paused');
+  if (paused) return { health: 'unhealthy', message: `${paused.service} is paused` };
   const ended = containers.find((container) => container.state !== 'running');
   if (ended) return { health: 'unhealthy', message: howItEnded(ended) };
   const ill = containers.find((container) => container.health === 'unhealthy');

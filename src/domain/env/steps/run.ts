@@ -61,7 +61,7 @@ export const STEP_RUNS: Record<StepName, StepRun> = {
   verify,
 
   stop_containers: async ({ engine }, { env }, signal) => {
-    await engine.stop(env.id, signal);
+    await engine.stop(env.id, signal, { allOrNothing: true });
     return { detail: 'containers and data are kept' };
   },
 

@@ -133,8 +133,8 @@ export class DockerEnvEngine implements EnvEngine {
     });
   }
 
-  stop(projectName: string, signal?: AbortSignal): Promise<void> {
-    return this.#end.stop(projectName, signal);
+  stop(projectName: string, signal?: AbortSignal, options?: { allOrNothing?: boolean }): Promise<void> {
+    return this.#end.stop(projectName, signal, options);
   }
 
   down(

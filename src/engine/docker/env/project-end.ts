@@ -35,7 +35,11 @@ interface RemovedToo {
 export class ProjectEnd {
   constructor(private readonly options: ProjectEndOptions) {}
 
-  async stop(projectName: string, signal?: AbortSignal): Promise<void> {
+  async stop(
+    projectName: string,
+    signal?: AbortSignal,
+    { allOrNothing = false }: { allOrNothing?: boolean } = {},
+  ): Promise<void> {
     return translated(stopping(projectName, signal), async () => {
       const containers = await projectDetails(this.options, projectName, signal);
       // Where the answer was lost, one may have stopped all the same.
@@ -47,7 +51,7 @@ export class ProjectEnd {
         }
       } catch (error) {
         const ran = asked.filter(({ state }) => state === 'running');
-        await this.#startAgain(projectName, ran.toReversed());
+        if (allOrNothing) await this.#startAgain(projectName, ran.toReversed());
         throw error;
       }
     });

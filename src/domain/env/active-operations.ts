@@ -187,7 +187,7 @@ export class ActiveOperations {
 function queueFull(places: number): BerthError {
   return new BerthError(
     'QUEUE_FULL',
-    `deployments are under way, and ${places} wait or are about to, as many as may; try again later`,
+    `all ${places} places of the queue for deployments are taken; try again later`,
     {
       quota: [{ subject: 'waiting deployments', description: `all ${places} places of the queue are taken` }],
       retryAfterMs: QUEUE_RETRY_MS,

@@ -9,13 +9,11 @@ import type { Env, EnvEvent, EnvEventBody, EnvState, Operation } from './model.j
 import { operationInput } from './operation-input.js';
 import { newLife, requestedLife } from './life/settings.js';
 import type { Plan } from './plan.js';
+import { answering, requestRecord } from './request-record.js';
 import type { DeployRequest } from './requests.js';
 import { APP_FOLDER } from './steps/app-steps.js';
 import { newContext, type Deployment } from './steps/context.js';
 import { envDirectory } from './steps/directory.js';
-
-/** Where the record of a call that joined an operation names it. */
-const JOINED = 'joined';
 
 interface RequestRef {
   tenant: string;
@@ -47,7 +45,7 @@ export class OperationStart {
     const { store } = this.services;
     const operation = await store.findOperationByRequest(tenant, requestId);
     if (!operation) return undefined;
-    const operationId = joinedBy(operation) ?? operation.id;
+    const operationId = answering(operation);
     if (operation.requestDigest !== requestDigest) {
       const did = operation.kind === 'join' ? 'joined' : `began ${operation.kind}`;
       throw new BerthError(
@@ -66,26 +64,13 @@ export class OperationStart {
     await this.services.events.commit({ newOperation: this.#join(handle, request, requestDigest) });
   }
 
-  /** The record of a call that began nothing, for its request id. */
   #join(
     { operationId, env }: Pick<OperationHandle, 'operationId' | 'env'>,
     { requestId }: RequestRef,
     requestDigest: string,
   ): Operation {
-    const now = this.services.clock.now();
-    return {
-      id: newId('op'),
-      envId: env.id,
-      tenant: env.tenant,
-      kind: 'join',
-      state: 'succeeded',
-      requestId,
-      requestDigest,
-      startedAt: now,
-      endedAt: now,
-      error: null,
-      input: { [JOINED]: operationId },
-    };
+    const at = this.services.clock.now();
+    return requestRecord('join', env, { requestId, requestDigest, at, joined: operationId });
   }
 
   /** A new env and its first operation. Undefined when another daemon was first with the key. */
@@ -214,12 +199,6 @@ export class OperationStart {
     launched?.();
     return handle;
   }
-}
-
-/** The operation that a call joined, of the record of the call. */
-function joinedBy({ kind, input }: Operation): string | undefined {
-  const joined = input[JOINED];
-  return kind === 'join' && typeof joined === 'string' ? joined : undefined;
 }
 
 function started(plan: Plan): EnvEventBody {

@@ -78,7 +78,7 @@ export interface Plan {
   queueTimeoutMs?: number;
   /** What a deployment asks for of the life of an env that is there; the env has it from its success on, or once replaced. */
   life?: RequestedLife;
-  /** berthd began it by itself: no use of the env, and nobody waits for how it ends. */
+  /** berthd began it by itself: nobody waits for how it ends, and a stop is no use of the env. */
   byItself?: boolean;
 }
 

@@ -12,8 +12,8 @@ const METHODS: Partial<Record<OperationKind, string>> = {
 
 /**
  * What a successful operation does to an env's time: it is an activity, but for a stop that berthd began by itself; a
- * deployment gives the whole time to live anew, from now on, when it is ready and not when it was asked for. What ExtendEnv gave
- * while it was under way stays.
+ * deployment gives the whole time to live anew, from now on, when it is ready and not when it was asked for. What
+ * ExtendEnv gave while it was under way stays.
  * @param row the env as it is committed, of before this
  */
 export function lifeAfter(run: Run, row: Env, now: number): { patch: EnvPatch; events: EnvEventBody[] } {

@@ -1,7 +1,7 @@
 import { BerthError, invalid } from '../../errors.js';
-import { newId } from '../../ids.js';
 import type { EnvServices } from '../env-services.js';
-import { ENDED_STATES, type Env, type EnvActivity, type Operation } from '../model.js';
+import { ENDED_STATES, type Env, type EnvActivity } from '../model.js';
+import { answering, requestRecord } from '../request-record.js';
 import {
   checkEnvRequest,
   digestOfRequest,
@@ -47,7 +47,7 @@ export class Extensions {
         'REQUEST_ID_REUSED',
         `request_id ${requestId} was used for another request; use a new id`,
         {
-          metadata: { operation_id: before.id },
+          metadata: { operation_id: answering(before) },
         },
       );
     }
@@ -67,26 +67,10 @@ export class Extensions {
         id: envId,
         patch: { lastActivity: activity, ...(longer && { expiresAt, lastExtension: activity }) },
       },
-      newOperation: this.#record(env, request, digest, now),
+      newOperation: requestRecord('extend', env, { requestId, requestDigest: digest, at: now }),
       events: longer
         ? [{ envId, operationId: '', body: { type: 'expiry_changed', expiresAt, cause: 'extended' } }]
         : [],
     });
-  }
-
-  #record(env: Env, { requestId }: ExtendRequest, requestDigest: string, now: number): Operation {
-    return {
-      id: newId('op'),
-      envId: env.id,
-      tenant: env.tenant,
-      kind: 'extend',
-      state: 'succeeded',
-      requestId,
-      requestDigest,
-      startedAt: now,
-      endedAt: now,
-      error: null,
-      input: {},
-    };
   }
 }
